@@ -1,0 +1,18 @@
+"""Floor 0: the nouns, the verbs, the result codes, the iteration loop, the linear solve."""
+
+from ._errors import JaxsciError as JaxsciError
+from ._errors import PrecisionWarning as PrecisionWarning
+from ._linear_solve import linear_solve as linear_solve
+from ._loop import Loop as Loop
+from ._nouns import AbstractIterativeMethod as AbstractIterativeMethod
+from ._nouns import AbstractMethod as AbstractMethod
+from ._nouns import AbstractModel as AbstractModel
+from ._nouns import AbstractProblem as AbstractProblem
+from ._nouns import AbstractSolution as AbstractSolution
+from ._nouns import Solution as Solution
+from ._nouns import succeeded as succeeded
+from ._results import RESULTS as RESULTS
+from ._results import concrete as concrete
+from ._verbs import fit as fit
+from ._verbs import sample as sample
+from ._verbs import solve as solve

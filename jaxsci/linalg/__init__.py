@@ -1,0 +1,32 @@
+"""Floor 1: structured operators on lineax, their solvers, logdet, and tensor-product solves."""
+
+from ._banded import Banded as Banded
+from ._base import AbstractStructuredOperator as AbstractStructuredOperator
+from ._block_diagonal import BlockDiagonal as BlockDiagonal
+from ._circulant import Circulant as Circulant
+from ._eigen import SymmetricEigen as SymmetricEigen
+from ._eigen import symmetric_eigen as symmetric_eigen
+from ._factorisation import AbstractFactorisation as AbstractFactorisation
+from ._fast_diagonalisation import fast_diagonalisation as fast_diagonalisation
+from ._guard import MAX_DENSE_ENTRIES as MAX_DENSE_ENTRIES
+from ._guard import DenseSizeError as DenseSizeError
+from ._kronecker import Kronecker as Kronecker
+from ._kronecker import Shifted as Shifted
+from ._kronecker_sum import KroneckerSum as KroneckerSum
+from ._low_rank import LowRankPlusDiagonal as LowRankPlusDiagonal
+from ._solver import Factorised as Factorised
+from ._solver import StructuredSolver as StructuredSolver
+from ._solver import as_structured as as_structured
+from ._solver import factorise as factorise
+from ._solver import logdet as logdet
+from ._solver import sqrt_mv as sqrt_mv
+from ._sylvester import SpectralInverse as SpectralInverse
+from ._sylvester import SylvesterFactors as SylvesterFactors
+from ._sylvester import solve_sylvester as solve_sylvester
+from ._sylvester import solve_tensor_sum as solve_tensor_sum
+from ._sylvester import sylvester_factors as sylvester_factors
+from ._tensor import along as along
+from ._tensor import along_all as along_all
+from ._tensor import outer_product as outer_product
+from ._tensor import outer_sum as outer_sum
+from ._toeplitz import Toeplitz as Toeplitz
