@@ -102,8 +102,7 @@ def test_derivatives_agree_with_central_differences(name, cache):
     slope = (8 * (shifted(1) - shifted(-1)) - (shifted(2) - shifted(-2))) / (12 * h)
     assert abs(slope) > 1e-8
     np.testing.assert_allclose([reverse, forward], slope, rtol=1e-6)
-    written = list(cache.glob(f"jit_{slug(name)}-*"))
-    assert bool(written) == BY_NAME[name].cached, "entries in the compilation cache"
+    assert list(cache.glob(f"jit_{slug(name)}-*")), "no entry in the compilation cache"
 
 
 @EVERY

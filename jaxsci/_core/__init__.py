@@ -2,6 +2,7 @@
 
 from ._errors import JaxsciError as JaxsciError
 from ._errors import PrecisionWarning as PrecisionWarning
+from ._freeze import freeze as freeze
 from ._linear_solve import linear_solve as linear_solve
 from ._loop import Loop as Loop
 from ._nouns import AbstractIterativeMethod as AbstractIterativeMethod

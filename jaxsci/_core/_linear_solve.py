@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import lineax as lx
 from jaxtyping import Array, PyTree
 
+from ._freeze import freeze
 from ._results import RESULTS
 
 
@@ -42,9 +42,7 @@ def linear_solve(
             f"{operator.in_size()} columns. Use a least-squares method for rectangular systems."
         )
     options = {} if options is None else options
-    stop = lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf
-    frozen = jax.tree.map(stop, operator)
-    state = solver.init(frozen, options)
+    state = solver.init(freeze(operator), options)
 
     def solve(_, rhs):
         value, result, _ = solver.compute(state, rhs, options)

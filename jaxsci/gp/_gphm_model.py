@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import Nonlinearity, Orders, contract_grid
+from ..linalg import along_all
+from ..pde import Nonlinearity, Orders
 from ._gphm_toeplitz import ToeplitzFactor, toeplitz
 from ._kernels import AbstractKernel
 from ._kernels_mixture import SpectralMixture, StudentTSpectralMixture
@@ -111,7 +112,7 @@ class Conditional:
                 column = self.kernels[axis].derivative(self.distances[axis], order)
                 matrices: list[Any] = [None] * len(orders)
                 matrices[axis] = toeplitz(column, order)
-                result = contract_grid(self.solve_along(axis, result), matrices)
+                result = along_all(matrices, self.solve_along(axis, result))
         return result
 
     def solve_along(self, axis: int, values: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -67,13 +67,12 @@ class KroneckerGP(AbstractMethod):
     solver_rtol: Any = 1e-10
     max_steps: int = eqx.field(static=True, default=400)
 
-    def grid(self, domain: Box) -> Float[Array, "... d"]:
-        """The nodes, shape `(n, ..., n, d)`; a source given as an array holds values there."""
-        return tensor_points(
-            tuple(
-                self.nodes.points(domain.lower[axis], domain.upper[axis], self.num_points)
-                for axis in range(domain.dim)
-            )
+    def grid(self, problem: AbstractPDE) -> tuple[Float[Array, " _"], ...]:
+        """The nodes of every dimension, where an array-valued source is to be sampled."""
+        domain = problem.domain
+        return tuple(
+            self.nodes.points(domain.lower[axis], domain.upper[axis], self.num_points)
+            for axis in range(domain.dim)
         )
 
     def run(
@@ -84,9 +83,9 @@ class KroneckerGP(AbstractMethod):
         warn_if_single("KroneckerGP", problem.domain.lower.dtype)
         if problem.dim == 1:
             shape = (self.num_points,)
-            blocks = collect(problem, self.grid(problem.domain), _ends(problem.domain))
+            blocks = collect(problem, tensor_points(self.grid(problem)), _ends(problem.domain))
             return run_dense(problem, kernel, blocks, shape, shape, self.jitter, self.rtol)
-        statement = sample_statement(problem, self.grid(problem.domain))
+        statement = sample_statement(problem, tensor_points(self.grid(problem)))
         unseen = sample_unseen(problem, statement)
         jitter, rtol, limit = self._leaves(problem, self.jitter, self.rtol, self.solver_rtol)
         settings = self._settings(problem)
@@ -101,7 +100,7 @@ class KroneckerGP(AbstractMethod):
         kernel = self._kernel(problem)
         (jitter,) = self._leaves(problem, self.jitter)
         if problem.dim == 1:
-            blocks = collect(problem, self.grid(problem.domain), _ends(problem.domain))
+            blocks = collect(problem, tensor_points(self.grid(problem)), _ends(problem.domain))
             return log_evidence(kernel, blocks, jitter)
         if self._settings(problem).rank:
             raise ValueError(
@@ -109,7 +108,7 @@ class KroneckerGP(AbstractMethod):
                 f"needs an exact log-determinant, which is affordable up to max_dense = "
                 f"{self.max_dense}. Use fewer points, raise max_dense, or use SpectralFeatureGP."
             )
-        statement = sample_statement(problem, self.grid(problem.domain))
+        statement = sample_statement(problem, tensor_points(self.grid(problem)))
         return log_evidence_on_grid(kernel.factors, statement, jitter)
 
     def _kernel(self, problem: AbstractPDE) -> AbstractBoxKernel:

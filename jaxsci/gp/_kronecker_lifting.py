@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import AbstractPDE, contract_grid, sample_at, tensor_points
+from ..linalg import along_all
+from ..pde import AbstractPDE, sample_at, tensor_points
 from ._kronecker_axis import Axis
 
 Data = tuple[Array | None, ...]
@@ -79,7 +80,7 @@ def _traces_along(axes: tuple[Axis, ...], block: Array, others: tuple[int, ...])
     matrices: list[Array | None] = [None] * len(axes)
     for i in others:
         matrices[i] = axes[i].traces_of_polynomials()
-    return contract_grid(block, matrices)
+    return along_all(matrices, block)
 
 
 def _slots(axes: tuple[Axis, ...], chosen: tuple[int, ...]) -> tuple[slice, ...]:

@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import Orders, contract_grid
+from ..linalg import along_all
+from ..pde import Orders
 from ._kronecker_axis import Axis
 
 
@@ -43,7 +44,7 @@ class GridOperator(eqx.Module):
         """$(A - \\mathrm{diag}(\\eta))\\,v$ for `v` on the grid."""
         total = jnp.zeros_like(v)
         for s, outer in enumerate(self.coefficients):
-            inner = [contract_grid(c * v, self.pair(s, t)) for t, c in enumerate(self.coefficients)]
+            inner = [along_all(self.pair(s, t), c * v) for t, c in enumerate(self.coefficients)]
             total = total + outer * sum(inner[1:], inner[0])
         return total
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import RESULTS
-from ..pde import Orders, as_points, contract_grid, contract_points
+from ..linalg import along_all
+from ..pde import Orders, as_points, contract_points
 from ._functionals import Functionals, evaluation
 from ._gram import GramFactor, cholesky_with_jitter
 from ._kronecker_axis import Axis, conditioned_covariance
@@ -189,13 +190,13 @@ def mean_on_grid(
         return memory[key]
 
     extended = [kept((j, a), axis.extended, x, a) for j, (axis, a, x) in enumerate(along)]
-    mean = contract_grid(solution.lift, extended)
+    mean = along_all(extended, solution.lift)
     for term, coefficient in zip(operator.orders, operator.coefficients):
         matrices = [
             kept((j, a, b), axis.conditioned, x, a, axis.nodes, b)
             for j, ((axis, a, x), b) in enumerate(zip(along, term))
         ]
-        mean = mean + contract_grid(coefficient * solution.weights, matrices)
+        mean = mean + along_all(matrices, coefficient * solution.weights)
     if solution.data is not None:
         mean = mean + _data_on_grid(solution.axes, solution.data, along)
     return mean

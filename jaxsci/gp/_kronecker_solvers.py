@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import contract_grid
+from ..linalg import along_all
 from ._gram import GramFactor, cholesky_with_jitter
 from ._kernels import total
 from ._kronecker_operator import GridOperator, mean_variance
@@ -80,7 +80,7 @@ class LowRank(eqx.Module):
         tensor = jnp.zeros(shape, coordinates.dtype).at[self.chosen].set(coordinates)
         return total(
             [
-                c * contract_grid(tensor, self._of_term(operator, t))
+                c * along_all(self._of_term(operator, t), tensor)
                 for t, c in enumerate(operator.coefficients)
             ]
         )
@@ -89,7 +89,7 @@ class LowRank(eqx.Module):
         """$H^T$."""
         return total(
             [
-                contract_grid(c * v, [f.T for f in self._of_term(operator, t)])[self.chosen]
+                along_all([f.T for f in self._of_term(operator, t)], c * v)[self.chosen]
                 for t, c in enumerate(operator.coefficients)
             ]
         )

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 
 from .._core import RESULTS
 from ..approx import chebyshev_nodes
-from ..pde import AbstractPDE, Orders, check_corners, contract_grid, validation_axes, verdict
+from ..linalg import along_all
+from ..pde import AbstractPDE, Orders, check_corners, validation_axes, verdict
 from ._conditioning import beyond_noise, mean_square, relative
 from ._functionals import Functionals, gram
 from ._gram import factorise
@@ -158,7 +159,7 @@ def _solver(operator: GridOperator, settings: Settings, rtol: Array) -> Abstract
 
 def _lifted(axes: tuple[Axis, ...], lift: Array, orders: Orders, coordinates) -> Array:
     matrices = [axis.extended(x, a) for axis, a, x in zip(axes, orders, coordinates)]
-    return contract_grid(lift, matrices)
+    return along_all(matrices, lift)
 
 
 def _assimilate(axes, lift, operator, solver, plain, blocks: tuple[Block, ...]):
@@ -286,7 +287,7 @@ def _boundary_residual(solution: KroneckerGPSolution, unseen: Unseen, typical: A
             continue
         matrices = [axis.extended(x, 0) for axis, x in zip(solution.axes, unseen.sides)]
         matrices[j] = _traces_of_extended(solution.axes[j])
-        found = jnp.moveaxis(contract_grid(solution.lift, matrices), j, 0)
+        found = jnp.moveaxis(along_all(matrices, solution.lift), j, 0)
         scale = jnp.max(jnp.abs(data)) + typical
         violation = jnp.max(jnp.abs(found - data))
         worst = jnp.maximum(worst, violation / jnp.where(scale > 0, scale, 1.0))

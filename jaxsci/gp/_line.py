@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._core import RESULTS
+from .._core import RESULTS, freeze
 from ..pde import Observations, SampledPDE, verdict
 from ._bands import analyser, empty_mask, fill_bands, find_peaks
 from ._features import FeatureSlots, Interval, feature_jet
-from ._line_rows import Design, Line, design, log_noise_volume, source_rows, stop, whitened
+from ._line_rows import Design, Line, design, log_noise_volume, source_rows, whitened
 from ._scales import problem_scales
 
 _NEWTON_STEPS = 20
@@ -106,7 +106,7 @@ def fit_line(
     """
     scales = problem_scales(sampled, interval.half[None], noise, prior_scale)
     line = Line(sampled, validation, observations, interval, quadrature, scales)
-    found: Any = _search(stop(line), size, rounds)  # pyright: ignore[reportArgumentType]
+    found = _search(freeze(line), size, rounds)
     rows = design(line, found.slots)
     weights, root, log_evidence = _implicit(line, rows, found.weights, found.factor)
     errors = _residuals(line, found.slots, rows, jax.lax.stop_gradient(weights))

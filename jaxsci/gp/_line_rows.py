@@ -1,7 +1,6 @@
 """The rows of the one-dimensional least-squares problem, whitened."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -129,8 +128,3 @@ def log_noise_volume(line: Line, num_boundary: int) -> Float[Array, ""]:
         noise = jnp.broadcast_to(observed.noise, observed.values.shape)
         total = total + jnp.sum(jnp.log(noise))
     return total
-
-
-def stop(tree: object) -> object:
-    """The same tree, constant to differentiation."""
-    return jax.tree.map(lambda x: jax.lax.stop_gradient(x) if eqx.is_array(x) else x, tree)

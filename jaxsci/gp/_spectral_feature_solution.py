@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import RESULTS
-from ..pde import AbstractTensorField, Orders, as_points, contract_grid, contract_points
+from ..linalg import along_all
+from ..pde import AbstractTensorField, Orders, as_points, contract_points
 from ._assimilate import Gain
 from ._axis import Axis
 from ._features import FeatureSlots, Interval, feature_values
@@ -133,7 +134,7 @@ class TensorSolution(AbstractGPSolution, AbstractTensorField):
         rows = self._interior(orders, axes)
         variance = self.covariance.variance_on_grid(rows)
         if self.gain is not None:
-            variance = variance - self._explained(jax.vmap(lambda c: contract_grid(c, rows)))
+            variance = variance - self._explained(jax.vmap(lambda c: along_all(rows, c)))
         return self.scale * jnp.sqrt(jnp.maximum(variance, 0.0))
 
     def sample(

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float
 
-from .._core import RESULTS, linear_solve
+from .._core import RESULTS, freeze, linear_solve
 from ..linalg import SpectralInverse, SylvesterFactors, along_all
 from ..pde import Observations, SampledPDE, verdict
 from ._assimilate import Gain, log_posterior, maximise, newton_step, observation_gain
 from ._axis import Axis, build_axes, track_axes
 from ._bands import Analyser, analyser, empty_mask, fill_bands, find_peaks
 from ._features import FeatureSlots, Interval
-from ._line_rows import stop
 from ._posterior import AbstractCovariance, mode_covariance, solve_covariance
 from ._scales import problem_scales
 from ._tensor_rows import (
@@ -100,9 +99,9 @@ def fit_tensor(
     halves = jnp.stack([interval.half for interval in intervals])
     scales = problem_scales(sampled, halves, noise, prior_scale)
     grid = Grid(sampled, validation, observations, intervals, quadratures, scales, resolutions)
-    frozen: Any = stop(grid)
+    frozen = freeze(grid)
     found = _search(frozen, sizes, rounds)
-    fixed: Any = stop(found.axes)
+    fixed = freeze(found.axes)
     axes = track_axes(axes_data(grid, found.slots), fixed)
     factors = fast_factors(frozen, fixed)
     tensor, covariance, gain = _implicit(grid, axes, frozen, fixed, found.tensor, factors)
@@ -313,7 +312,7 @@ def _implicit(
     )
     noises = noises * (grid.scales.noise / frozen.scales.noise) ** 2
     posterior: Any = log_posterior(grid, axes, lift, covariance.vectors, noises)
-    constant: Any = stop(posterior)
+    constant = freeze(posterior)
     gain = None
     if constant.observed is not None:
         gain = observation_gain(constant.observed[0], constant.observed[2], covariance)

@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import RESULTS, AbstractMethod
+from ._least_squares import least_squares
 from ._problem import InverseProblem
 from ._solution import InverseSolution
 
@@ -95,28 +96,21 @@ def _minimise(
 ) -> InverseSolution:
     """The compiled core."""
     flat, shaped = ravel_pytree(start)
-    forward = flat.size <= forward_limit
+    derive = jax.jacfwd if flat.size <= forward_limit else jax.jacrev
     function = lambda theta, problem: _residuals(shaped(theta), problem)
-    found = optx.least_squares(
-        function,
-        optx.LevenbergMarquardt(rtol, atol),  # pyright: ignore[reportArgumentType]
-        flat,
-        problem,
-        options={"jac": "fwd" if forward else "bwd"},
-        max_steps=max_steps,
-        throw=False,
+    optimum, (code, num_steps) = least_squares(
+        function, flat, problem, derive, rtol, atol, max_steps
     )
-    derive = jax.jacfwd if forward else jax.jacrev
-    residual, jacobian = function(found.value, problem), derive(function)(found.value, problem)
+    residual, jacobian = function(optimum, problem), derive(function)(optimum, problem)
     covariance, log_det, identified = _laplace(jacobian)
     log_evidence = -jnp.sum(residual**2) / 2 - problem.log_volume()
     log_evidence = log_evidence + flat.size * jnp.log(2 * jnp.pi) / 2 - log_det
     misfit = residual[: problem.observed.size]
     finite = jnp.isfinite(residual).all() & jnp.isfinite(jacobian).all()
     return InverseSolution(
-        value=shaped(found.value),
-        result=_judge(found.result, finite, identified),
-        stats={"misfit": jnp.sqrt(jnp.mean(misfit**2)), "num_steps": found.stats["num_steps"]},
+        value=shaped(optimum),
+        result=_judge(code, finite, identified),
+        stats={"misfit": jnp.sqrt(jnp.mean(misfit**2)), "num_steps": num_steps},
         covariance=covariance,
         log_evidence=log_evidence,
     )

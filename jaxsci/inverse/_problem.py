@@ -1,5 +1,6 @@
 """What was observed, how it depends on the parameters, and what was believed before."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -126,7 +127,7 @@ class InverseProblem(AbstractProblem):
         """$\\log\\prod_i \\sqrt{2\\pi}\\,\\sigma_i$ over observations and prior, for evidences."""
         parts = [jnp.broadcast_to(self.noise, self.observed.shape)]
         parts += [] if self.prior is None else jax.tree.leaves(self.prior.std)
-        one = lambda scale: jnp.sum(jnp.log(scale)) + 0.5 * scale.size * np.log(2 * np.pi)
+        one = lambda scale: jnp.sum(jnp.log(scale)) + 0.5 * scale.size * math.log(2 * math.pi)
         return jnp.sum(jnp.stack([one(part) for part in parts]))
 
 

@@ -30,11 +30,12 @@ def along(
 
 
 def along_all(
-    matrices: Sequence[Inexact[Array, "m n"]], tensor: Inexact[Array, "..."]
+    matrices: Sequence[Inexact[Array, "m n"] | None], tensor: Inexact[Array, "..."]
 ) -> Inexact[Array, "..."]:
-    """$(A_1 \\otimes \\dots \\otimes A_d)\\,\\mathrm{vec}\\,C$, one mode product per axis."""
+    """$(A_1 \\otimes \\dots \\otimes A_d)\\,\\mathrm{vec}\\,C$; `None` stands for the identity."""
     for axis, matrix in enumerate(matrices):
-        tensor = along(matrix, tensor, axis)
+        if matrix is not None:
+            tensor = along(matrix, tensor, axis)
     return tensor
 
 

@@ -22,7 +22,6 @@ from ._domain import tensor_points as tensor_points
 from ._field import AbstractField as AbstractField
 from ._field import AbstractTensorField as AbstractTensorField
 from ._field import as_points as as_points
-from ._field import contract_grid as contract_grid
 from ._field import contract_points as contract_points
 from ._field import partial_of as partial_of
 from ._named import Advection as Advection

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..linalg import along_all
 from ._differential import Orders
 
 
@@ -51,7 +52,7 @@ class AbstractTensorField(AbstractField):
     ) -> Float[Array, "..."]:
         """$\\partial^{\\alpha} u$ on the tensor grid of `axes`, shape `(n_1, ..., n_d)`."""
         matrices = [self.basis(j, axes[j], order) for j, order in enumerate(orders)]
-        return contract_grid(self.coefficients, matrices)
+        return along_all(matrices, self.coefficients)
 
     def on_grid(self, *axes: Float[Array, " _"]) -> Float[Array, "..."]:
         """$u$ on the tensor grid of `axes`, one vector of coordinates per dimension."""
@@ -66,16 +67,6 @@ def contract_points(
     for matrix in matrices[1:]:
         result = jnp.einsum("nj...,nj->n...", result, matrix)
     return result
-
-
-def contract_grid(
-    tensor: Float[Array, "..."], matrices: Sequence[Float[Array, "_ _"] | None]
-) -> Float[Array, "..."]:
-    """$(A_1 \\otimes \\dots \\otimes A_d)\\,C$; `None` stands for the identity."""
-    for axis, matrix in enumerate(matrices):
-        if matrix is not None:
-            tensor = jnp.moveaxis(jnp.tensordot(matrix, tensor, axes=(1, axis)), 0, axis)
-    return tensor
 
 
 def as_points(points: Any, dim: int) -> Float[Array, "... d"]:

@@ -53,8 +53,8 @@ class ChebyshevCollocation(AbstractMethod):
     max_steps: int = eqx.field(static=True, default=40)
     dense_limit: int = eqx.field(static=True, default=900)
 
-    def nodes(self, problem: AbstractPDE) -> tuple[Float[Array, " _"], ...]:
-        """The nodes of every dimension, where a source given as an array is to be sampled.
+    def grid(self, problem: AbstractPDE) -> tuple[Float[Array, " _"], ...]:
+        """The nodes of every dimension, where an array-valued source is to be sampled.
 
         Raises:
             ValueError: if `num_points` does not fit the problem.

@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import Nonlinearity, Orders, SampledPDE, contract_grid, tensor_points
+from ..linalg import along_all
+from ..pde import Nonlinearity, Orders, SampledPDE, tensor_points
 from ._axis import AxisMatrices, axis_matrices
 from ._operator import Operator, Tensor, differentiate
 from ._plan import Plan
@@ -39,7 +40,7 @@ class Discrete(eqx.Module):
     def nodal(self, unknown: Tensor) -> Tensor:
         """All nodal values from those at the collocation points."""
         extend = [axis.extend[:, -count:] for axis, count in zip(self.axes, unknown.shape)]
-        return self.lift + contract_grid(unknown, extend)
+        return self.lift + along_all(extend, unknown)
 
     def jet(self, unknown: Tensor) -> tuple[Tensor, ...]:
         """The derivatives that the nonlinear term takes, at the collocation points."""
@@ -117,9 +118,9 @@ def boundary_lift(plan: Plan, axes: tuple[AxisMatrices, ...], own: SampledPDE) -
     for j, traces in enumerate(own.traces):
         others = [axis.mixed for k, axis in enumerate(axes) if k != j]
         for row, trace in enumerate(traces):
-            face = jnp.expand_dims(contract_grid(trace.data, others), j)
+            face = jnp.expand_dims(along_all(others, trace.data), j)
             mixed = jax.lax.dynamic_update_slice_in_dim(mixed, face, row, j)
-    return contract_grid(mixed, [axis.extend for axis in axes])
+    return along_all([axis.extend for axis in axes], mixed)
 
 
 def _weights(own: SampledPDE, axis: int) -> Float[Array, "m 2"]:

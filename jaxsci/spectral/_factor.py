@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float, Inexact
 
-from ..pde import contract_grid
+from ..linalg import along_all
 from ._axis import reference_inner
 from ._plan import AxisPlan
 
@@ -80,10 +80,10 @@ def separable_solve(
     """
     dtype = np.result_type(*(factor.core.dtype for factor in factors))
     cast = lambda matrix: None if matrix is None else matrix.astype(dtype)
-    inside = contract_grid(rhs.astype(dtype), [cast(factor.right) for factor in factors])
+    inside = along_all([cast(factor.right) for factor in factors], rhs.astype(dtype))
     cores = [factor.core.astype(dtype) for factor in factors]
     solved = _substitute(cores, shift.astype(dtype), inside)
-    return jnp.real(contract_grid(solved, [cast(factor.left) for factor in factors]))
+    return jnp.real(along_all([cast(factor.left) for factor in factors], solved))
 
 
 def _substitute(cores: list[Array], shift: Array, rhs: Array) -> Array:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Float, Int
 
-from ..pde import Orders, contract_grid
+from ..linalg import along_all
+from ..pde import Orders
 from ._axis import AxisMatrices
 from ._factor import Factor, fourier_factor, separable_solve
 from ._plan import Plan
@@ -54,7 +55,7 @@ def _square(axis: AxisMatrices, order: int) -> Array:
 
 def differentiate(tensor: Tensor, orders: Orders, matrices: list[dict[int, Array]]) -> Tensor:
     """$\\partial^{\\alpha}$ by one matrix per axis; a missing order 0 is the identity."""
-    return contract_grid(tensor, [axis.get(k) for axis, k in zip(matrices, orders)])
+    return along_all([axis.get(k) for axis, k in zip(matrices, orders)], tensor)
 
 
 def invert(

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..approx import chebyshev_cardinals, fourier_cardinals
+from ..linalg import along_all
 from ..pde import (
     AbstractPDE,
     Box,
     SampledPDE,
     SampledTrace,
-    contract_grid,
     sample_at,
     sample_problem,
     tensor_points,
@@ -78,7 +78,7 @@ def _validation(
     def at(name: str, data: Any, nodal: Array, points: Array, over: tuple[int, ...]) -> Array:
         if callable(data) or jnp.ndim(data) == 0:
             return sample_at(name, data, points)
-        return contract_grid(nodal, [cardinals(plan, domain, j, axes[j], 0) for j in over])
+        return along_all([cardinals(plan, domain, j, axes[j], 0) for j in over], nodal)
 
     coefficients = tuple(
         nodal if nodal.ndim == 0 else at("coefficient", term.coefficient, nodal, points, dims)

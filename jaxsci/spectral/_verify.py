@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..pde import Orders, contract_grid
+from ..linalg import along_all
+from ..pde import Orders
 from ._discrete import Discrete
 from ._operator import Tensor, differentiate
 from ._plan import Plan
@@ -63,14 +64,14 @@ class _Jet:
         ]
 
     def __call__(self, orders: Orders) -> Tensor:
-        return contract_grid(differentiate(self.nodal, orders, self.full), self.interpolate)
+        return along_all(self.interpolate, differentiate(self.nodal, orders, self.full))
 
     def on_side(self, axis: int, side: int, order: int) -> Tensor:
         """The solution, or its slope across the side, on the validation points of a side."""
         orders = tuple(order * (j == axis) for j in range(self.plan.dim))
         derivative = differentiate(self.nodal, orders, self.full)
         face = jnp.take(derivative, -side, axis=axis)  # the nodes hold both ends
-        return contract_grid(face, self.interpolate[:axis] + self.interpolate[axis + 1 :])
+        return along_all(self.interpolate[:axis] + self.interpolate[axis + 1 :], face)
 
 
 def _boundary(plan: Plan, samples: Samples, jet: _Jet) -> Float[Array, ""]:

@@ -58,7 +58,7 @@ def test_it_is_the_scattered_posterior_with_dense_boundary_data(key):
     problem = Helmholtz(SQUARE, 2.0, lambda x: 5 * x[0], Dirichlet(0.0), data, 0.5)
     kernel = ProductKernel(SquaredExponential(0.5), SquaredExponential(0.6))
     grid = solve(problem, KroneckerGP(kernel, 7, max_dense=0, rank=30), throw=False)
-    points = KroneckerGP(kernel, 7).grid(SQUARE).reshape(-1, 2)
+    points = tensor_points(KroneckerGP(kernel, 7).grid(problem)).reshape(-1, 2)
     scattered = solve(problem, ScatteredGP(kernel, points, num_boundary=14), throw=False)
     np.testing.assert_allclose(grid(AT), scattered(AT), atol=2e-5)
     np.testing.assert_allclose(grid.std(AT), scattered.std(AT), atol=2e-4)

@@ -230,7 +230,8 @@ def test_observations_in_a_square_lower_the_deviation():
     method = SpectralFeatureGP(28, num_features=22)
     with_data, alone = (solve(make(source, o), method) for o in ((seen,), ()))
     assert np.all(with_data.std(points) < 1.01e-3)
-    assert float(jnp.min(alone.std(points))) > 2e-3
+    assert np.all(with_data.std(points) < alone.std(points))
+    assert float(jnp.median(alone.std(points))) > 4e-3
     assert error_of(with_data, smooth, 2) < 1e-2
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxsci.linalg import (
+    along_all,
     fast_diagonalisation,
     solve_sylvester,
     solve_tensor_sum,
@@ -185,3 +186,9 @@ def test_bad_shapes_are_named():
         fast_diagonalisation([jnp.eye(2), jnp.eye(3)], jnp.ones(6))
     with pytest.raises(ValueError, match="2 matrices and 1 symmetry flags"):
         sylvester_factors([jnp.eye(2), jnp.eye(3)], symmetric=[True])
+
+
+def test_contractions_skip_the_identity():
+    tensor = jnp.arange(6.0).reshape(2, 3)
+    matrix = jnp.asarray([[1.0, 2.0, 3.0]])
+    np.testing.assert_allclose(along_all([None, matrix], tensor), tensor @ matrix.T)

@@ -144,9 +144,3 @@ def test_points_of_the_wrong_shape_are_refused():
         field(jnp.zeros(3))
     with pytest.raises(ValueError, match=r"Add an axis: x\[:, None\]"):
         pde.as_points(jnp.zeros(3), 1)
-
-
-def test_contractions_skip_the_identity():
-    tensor = jnp.arange(6.0).reshape(2, 3)
-    matrix = jnp.asarray([[1.0, 2.0, 3.0]])
-    np.testing.assert_allclose(pde.contract_grid(tensor, [None, matrix]), tensor @ matrix.T)

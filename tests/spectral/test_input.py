@@ -65,7 +65,7 @@ def test_float32_warns_once_and_still_solves():
 def test_a_source_may_be_an_array_at_the_nodes():
     method = ChebyshevCollocation(16)
     problem = pde.Poisson(LINE, lambda x: jnp.exp(x[0]))
-    (nodes,) = method.nodes(problem)
+    (nodes,) = method.grid(problem)
     by_array = jaxsci.solve(pde.Poisson(LINE, jnp.exp(nodes)), method)
     by_function = jaxsci.solve(problem, method)
     np.testing.assert_array_equal(by_array.nodes[0], nodes)
