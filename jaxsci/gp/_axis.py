@@ -87,30 +87,6 @@ def build_axes(data: tuple[AxisData, ...]) -> tuple[Axis, ...]:
     return tuple(jax.tree.map(lambda leaf, j=j: leaf[j], together) for j in range(len(data)))
 
 
-@eqx.filter_custom_jvp
-def track_axes(data: tuple[AxisData, ...], axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-    """`axes` as they are, with the derivative of `build_axes(data)`.
-
-    The axes that the search ended with are not built again, unless the domain or the weights of a
-    Robin condition are differentiated.
-    """
-    return axes
-
-
-@track_axes.def_jvp
-def _track_axes_jvp(primals, tangents):
-    data, axes = primals
-    moving, fixed = eqx.partition(data, eqx.is_inexact_array)
-    rates = jax.tree.map(
-        lambda leaf, rate: jnp.zeros_like(leaf) if rate is None else rate,
-        moving,
-        tangents[0],
-        is_leaf=lambda leaf: leaf is None,
-    )
-    build = lambda leaves: eqx.filter(build_axes(eqx.combine(leaves, fixed)), eqx.is_inexact_array)
-    return axes, jax.jvp(build, (moving,), (rates,))[1]
-
-
 def build_axis(data: AxisData) -> Axis:
     """Assemble the matrices of one axis."""
     slots, interval, order = data.slots, data.interval, data.max_order

@@ -9,14 +9,21 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float
 
-from .._core import RESULTS, freeze, linear_solve
+from .._core import RESULTS, freeze, linear_solve, with_derivative
 from ..linalg import SpectralInverse, SylvesterFactors, along_all
 from ..pde import Observations, SampledPDE, verdict
-from ._assimilate import Gain, log_posterior, maximise, newton_step, observation_gain
-from ._axis import Axis, build_axes, track_axes
+from ._assimilate import (
+    Gain,
+    Posterior,
+    log_posterior,
+    maximise,
+    newton_step,
+    observation_gain,
+)
+from ._axis import Axis, AxisData, build_axes
 from ._bands import Analyser, analyser, empty_mask, fill_bands, find_peaks
 from ._features import FeatureSlots, Interval
-from ._posterior import AbstractCovariance, mode_covariance, solve_covariance
+from ._posterior import AbstractCovariance, ModeCovariance, mode_covariance, solve_covariance
 from ._scales import problem_scales
 from ._tensor_rows import (
     Grid,
@@ -73,6 +80,7 @@ class _State(eqx.Module):
     missing: tuple[Float[Array, "..."], tuple[Float[Array, "..."], ...]]
     slots: tuple[FeatureSlots, ...]
     axes: tuple[Axis, ...]
+    factors: SylvesterFactors
     tensor: Float[Array, "..."]
     error: Float[Array, ""]
     fresh: Bool[Array, ""]
@@ -102,9 +110,11 @@ def fit_tensor(
     frozen = freeze(grid)
     found = _search(frozen, sizes, rounds)
     fixed = freeze(found.axes)
-    axes = track_axes(axes_data(grid, found.slots), fixed)
-    factors = fast_factors(frozen, fixed)
-    tensor, covariance, gain = _implicit(grid, axes, frozen, fixed, found.tensor, factors)
+    # moving only if the domain or the weights of a Robin condition are differentiated
+    axes = with_derivative(fixed, _rebuild, axes_data(grid, found.slots))
+    tensor, covariance, gain = _implicit(
+        grid, axes, frozen, fixed, found.tensor, freeze(found.factors)
+    )
     errors = _residuals(frozen, fixed, jax.lax.stop_gradient(tensor))
     exact = noise == 0
     inflation = jnp.where(exact, jnp.maximum(errors["whitened"], 1e-3), 1.0)
@@ -129,17 +139,20 @@ def _search(grid: Grid, sizes: tuple[int, ...], rounds: int) -> _State:
         analyser(interval.to_unit(x), w)
         for interval, x, w in zip(grid.intervals, sampled.axes, grid.quadratures)
     ]
+    # drawn once and not per set of data, which keeps the compiled program small
+    most = sampled.source.size // min(sampled.shape)
+    mix = jax.random.normal(jax.random.key(0), (most, _SKETCH), dtype)
     target = jnp.maximum(_ROUNDING, 1.1 * grid.scales.noise / grid.scales.source)
 
     def one_round(state: _State) -> _State:
-        masks = _with_peaks(grid, spectra, state.masks, state.missing)
-        slots, axes = _slots_and_axes(grid, masks, sizes)
-        tensor, steps = _newton(grid, axes, fast_factors(grid, axes))
+        masks = _with_peaks(grid, spectra, mix, state.masks, state.missing)
+        slots, axes, factors = _spaces(grid, masks, sizes)
+        tensor, steps = _newton(grid, axes, factors)
         error = _rms(validation_residual(grid, axes, tensor)) / grid.scales.source
         missing = (source_residual(grid, axes, tensor), face_residuals(grid, axes, tensor))
         fresh = error < state.error / 2  # lines that did not halve the residual are not missing
         count = state.rounds + 1
-        trial = _State(masks, missing, slots, axes, tensor, error, fresh, count, steps)
+        trial = _State(masks, missing, slots, axes, factors, tensor, error, fresh, count, steps)
         kept = eqx.tree_at(
             lambda s: (s.masks, s.missing, s.fresh, s.rounds), state, (masks, missing, fresh, count)
         )
@@ -151,16 +164,17 @@ def _search(grid: Grid, sizes: tuple[int, ...], rounds: int) -> _State:
 
     masks = tuple(empty_mask(x.shape[0]) for x in sampled.axes)
     missing = (sampled.source, tuple(t.data for traces in sampled.traces for t in traces))
-    slots, axes = _blank(lambda: _slots_and_axes(grid, masks, sizes))
+    blank = _blank(lambda: _spaces(grid, masks, sizes))
     zero, no_steps = jnp.zeros(sizes, dtype), jnp.asarray(0)
     worst = jnp.asarray(jnp.inf, dtype)
-    start = _State(masks, missing, slots, axes, zero, worst, jnp.asarray(True), no_steps, no_steps)
+    start = _State(masks, missing, *blank, zero, worst, jnp.asarray(True), no_steps, no_steps)
     return jax.lax.while_loop(go_on, one_round, start)
 
 
-def _slots_and_axes(
+def _spaces(
     grid: Grid, masks: tuple[Array, ...], sizes: tuple[int, ...]
-) -> tuple[tuple[FeatureSlots, ...], tuple[Axis, ...]]:
+) -> tuple[tuple[FeatureSlots, ...], tuple[Axis, ...], SylvesterFactors]:
+    """The features of every axis, their orthonormal bases, and the separable part in them."""
     dtype = grid.sampled.source.dtype
     if len({(mask.shape, size) for mask, size in zip(masks, sizes)}) == 1:
         filled = jax.vmap(lambda mask: fill_bands(mask, sizes[0], dtype))(jnp.stack(masks))
@@ -168,7 +182,8 @@ def _slots_and_axes(
         slots = tuple(jax.tree.map(lambda leaf, j=j: leaf[j], filled) for j in every)
     else:
         slots = tuple(fill_bands(mask, size, dtype) for mask, size in zip(masks, sizes))
-    return slots, build_axes(axes_data(grid, slots))
+    axes = build_axes(axes_data(grid, slots))
+    return slots, axes, fast_factors(grid, axes)
 
 
 def _blank(make: Callable) -> Any:
@@ -179,6 +194,7 @@ def _blank(make: Callable) -> Any:
 def _with_peaks(
     grid: Grid,
     spectra: list[Analyser],
+    mix: Float[Array, "f s"],
     masks: tuple[Array, ...],
     missing: tuple[Array, tuple[Array, ...]],
 ) -> tuple[Array, ...]:
@@ -187,25 +203,24 @@ def _with_peaks(
     sides = [j for j, traces in enumerate(grid.sampled.traces) for _ in traces]
     found = []
     for j, (spectrum, mask) in enumerate(zip(spectra, masks)):
-        data = [_sketch(source, j, grid.scales.source)]
+        data = [_sketch(source, j, mix, grid.scales.source)]
         for side, values in zip(sides, faces):
             if side != j:
                 position = j if j < side else j - 1
-                data.append(_sketch(values, position, grid.scales.solution))
+                data.append(_sketch(values, position, mix, grid.scales.solution))
         power = spectrum.power(jnp.concatenate(data, axis=1))
         found.append(mask | find_peaks(power, spectrum.limit))
     return tuple(found)
 
 
-def _sketch(values: Array, axis: int, scale: Array) -> Float[Array, "n s"]:
+def _sketch(values: Array, axis: int, mix: Array, scale: Array) -> Float[Array, "n s"]:
     """The fibres along `axis`, or random combinations of them, which share their spectrum.
 
     Each set of data counts by its shape and not by its size, unless it is rounding.
     """
     fibres = jnp.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
     if fibres.shape[1] > _SKETCH:
-        mix = jax.random.normal(jax.random.key(0), (fibres.shape[1], _SKETCH), fibres.dtype)
-        fibres = fibres @ mix / fibres.shape[1] ** 0.5
+        fibres = fibres @ mix[: fibres.shape[1]] / fibres.shape[1] ** 0.5
     size = _rms(values)
     return jnp.where(size > _ROUNDING * scale, fibres / jnp.where(size > 0, size, 1.0), 0.0)
 
@@ -278,7 +293,7 @@ def _solve_linearised(
         return factors.inverse(to_interior(axes, values))
 
     operator = lx.FunctionLinearOperator(matvec, jax.eval_shape(lambda: rest))
-    solver = lx.GMRES(rtol=rtol, atol=0.0, restart=40, stagnation_iters=40, max_steps=200)
+    solver = lx.GMRES(rtol=rtol, atol=0.0, restart=12, stagnation_iters=40, max_steps=200)
     return linear_solve(operator, rest, solver)[0]
 
 
@@ -290,35 +305,58 @@ def _implicit(
     tensor: Array,
     factors: SylvesterFactors,
 ) -> tuple[Array, AbstractCovariance, Gain | None]:
-    """One more Newton step with constant factors: its derivative is the implicit derivative.
+    """The solution, its covariance, and the correction by observations.
 
-    The part that lifts the boundary data is differentiated as it is; the interior part is the
-    constant found by the search plus the step.
+    Derivatives are those of one more Newton step with constant factors. The part that lifts the
+    boundary data is differentiated as it is; the interior part is the constant found by the search
+    plus the step.
     """
-    lift = boundary_lift(grid, axes)
+    lift = boundary_lift(frozen, fixed)
     projections = [axis.test @ axis.project for axis in fixed]
-    interior = along_all([axis.null.T for axis in fixed], tensor - jax.lax.stop_gradient(lift))
+    interior = along_all([axis.null.T for axis in fixed], tensor - lift)
     if not grid.is_direct or not isinstance(factors.inverse, SpectralInverse):
         covariance = _general_covariance(frozen, factors, projections)
-        current = lift + from_interior(axes, interior)
-        rest = factors.inverse(to_interior(axes, source_residual(grid, axes, current)))
-        # zero in value: the search has gone to rounding, and GMRES ends at once
-        step = _solve_linearised(
-            frozen, fixed, factors, tensor, rest - jax.lax.stop_gradient(rest), 1e-12
-        )
-        return current + from_interior(axes, step), covariance, None
+        constants = (frozen, fixed, factors, tensor, interior)
+        return with_derivative(tensor, _refined, (grid, axes), constants), covariance, None
     covariance, noises = mode_covariance(
         factors, projections, frozen.scales.noise, frozen.scales.prior
     )
-    noises = noises * (grid.scales.noise / frozen.scales.noise) ** 2
-    posterior: Any = log_posterior(grid, axes, lift, covariance.vectors, noises)
-    constant = freeze(posterior)
+    posterior = _posterior((frozen, fixed), covariance, noises)
     gain = None
-    if constant.observed is not None:
-        gain = observation_gain(constant.observed[0], constant.observed[2], covariance)
-    best = maximise(constant, interior, covariance, gain)
-    best = newton_step(posterior, jax.lax.stop_gradient(best), covariance, gain)
-    return lift + from_interior(axes, best), covariance, gain
+    if posterior.observed is not None:
+        gain = observation_gain(posterior.observed[0], posterior.observed[2], covariance)
+    best = maximise(posterior, interior, covariance, gain)
+    value = lift + from_interior(fixed, best)
+    unit_noises = noises / frozen.scales.noise**2
+    constants = (best, covariance, unit_noises, gain)
+    return with_derivative(value, _maximum, (grid, axes), constants), covariance, gain
+
+
+Moving = tuple[Grid, tuple[Axis, ...]]
+
+
+def _rebuild(data: tuple[AxisData, ...], _: None) -> tuple[Axis, ...]:
+    return build_axes(data)
+
+
+def _refined(moving: Moving, constants: tuple) -> Float[Array, "..."]:
+    """A Newton step from the solution: its derivative is the implicit derivative."""
+    frozen, fixed, factors, tensor, interior = constants
+    current = boundary_lift(*moving) + from_interior(moving[1], interior)
+    rest = factors.inverse(to_interior(moving[1], source_residual(*moving, current)))
+    step = _solve_linearised(frozen, fixed, factors, tensor, rest, 1e-12)
+    return current + from_interior(moving[1], step)
+
+
+def _posterior(moving: Moving, covariance: ModeCovariance, noises: Array) -> Posterior:
+    return log_posterior(*moving, boundary_lift(*moving), covariance.vectors, noises)
+
+
+def _maximum(moving: Moving, constants: tuple) -> Float[Array, "..."]:
+    """A Newton step from the maximum of the posterior."""
+    best, covariance, unit_noises, gain = constants
+    posterior = _posterior(moving, covariance, unit_noises * moving[0].scales.noise ** 2)
+    return posterior.lift + from_interior(moving[1], newton_step(posterior, best, covariance, gain))
 
 
 def _general_covariance(
