@@ -164,10 +164,10 @@ def _search(grid: Grid, sizes: tuple[int, ...], rounds: int) -> _State:
 
     masks = tuple(empty_mask(x.shape[0]) for x in sampled.axes)
     missing = (sampled.source, tuple(t.data for traces in sampled.traces for t in traces))
-    blank = _blank(lambda: _spaces(grid, masks, sizes))
-    zero, no_steps = jnp.zeros(sizes, dtype), jnp.asarray(0)
-    worst = jnp.asarray(jnp.inf, dtype)
-    start = _State(masks, missing, *blank, zero, worst, jnp.asarray(True), no_steps, no_steps)
+    slots, axes, factors = _blank(lambda: _spaces(grid, masks, sizes))
+    zero, none = jnp.zeros(sizes, dtype), jnp.asarray(0)
+    worst, fresh = jnp.asarray(jnp.inf, dtype), jnp.asarray(True)
+    start = _State(masks, missing, slots, axes, factors, zero, worst, fresh, none, none)
     return jax.lax.while_loop(go_on, one_round, start)
 
 
