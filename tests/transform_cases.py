@@ -9,9 +9,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxsci import gp, inverse, pde, solve, spectral
+from jaxsci import bridge, fit, gp, inverse, pde, solve, spectral
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Row:
 
     Attributes:
         name: of the row.
-        make: the problem of a parameter.
+        make: the problem of a parameter, or a model and its data.
         method: how it is solved.
         quantity: a scalar of the solution.
         warns: whether float32 input is answered with a `PrecisionWarning`.
@@ -40,7 +42,10 @@ class Row:
 
     def __call__(self, p):
         """The quantity of interest as a function of the parameter."""
-        return self.quantity(solve(self.make(p), self.method, throw=False))
+        made = self.make(p)
+        if isinstance(made, tuple):  # a model and its data
+            return self.quantity(fit(*made, self.method, key=jax.random.key(0), throw=False))
+        return self.quantity(solve(made, self.method, throw=False))
 
 
 def _box(p, dim):
@@ -98,6 +103,54 @@ def _decay(p):
     forward = lambda theta: theta[0] * jnp.exp(-theta[1] * time)
     prior = inverse.GaussianPrior(jnp.ones(2, p.dtype), 2.0)
     return inverse.InverseProblem(forward, (1 + time) * p, jnp.full_like(p, 0.1), prior)
+
+
+def _two_clusters(p):
+    """A light bridge to be fitted: epsilon and the end depend on p."""
+    random = np.random.default_rng(0)
+    start = 0.5 * jnp.asarray(random.normal(size=(24, 2)), p.dtype)
+    end = jnp.asarray(random.normal(size=(24, 2)) + 4 * (np.arange(24) % 2)[:, None], p.dtype)
+    return bridge.LightBridge.blank(2, 2, p), (start, p * end)
+
+
+def _unbalanced_clusters(p):
+    """Epsilon, tau and the end depend on p."""
+    _, (start, end) = _two_clusters(p)
+    return bridge.UnbalancedBridge.blank(2, 2, p, 3 * p, num_source=1), (start, end)
+
+
+def _gaussians(p):
+    """Isotropic, so that all eigenvalues coincide."""
+    identity, mean = jnp.eye(3, dtype=p.dtype), jnp.arange(3, dtype=p.dtype)
+    return bridge.GaussianBridge(p * mean, 2 * p * identity, 1 - mean, p**2 * identity, p)
+
+
+def _clouds(p):
+    _, (start, end) = _two_clusters(p)
+    return bridge.DiscreteBridge(start, end[:15], 4 * p)
+
+
+def _mass_and_drift(solution):
+    model = solution.value
+    at = jnp.asarray([[0.3, -0.2], [0.1, 0.6]], model.tau.dtype)
+    return model.mass + jnp.sum(model.bridge.drift(0.4, at) ** 2)
+
+
+def _plan_and_drift(solution):
+    model = solution.value
+    at = jnp.asarray([[0.3, -0.2], [0.1, 0.6]], model.potential1.dtype)
+    return model.cost + jnp.sum(model.drift(0.4, at) ** 2) + 100 * jnp.sum(model.plan**2)
+
+
+def _cost_and_drift(solution):
+    at = jnp.asarray([0.3, -0.2, 0.1], solution.value.centers.dtype)
+    return solution.cost + jnp.sum(solution.value.drift(0.4, at) ** 2)
+
+
+def _drift_and_cost(solution):
+    model = solution.value
+    at = jnp.asarray([[0.3, -0.2], [0.1, 0.6]], model.centers.dtype)
+    return jnp.sum(model.drift(0.4, at) ** 2) + model.cost(at, at)
 
 
 def _mean_cube(solution):
@@ -194,6 +247,62 @@ ROWS = (
         _decay,
         inverse.GaussNewton(),
         _parameters_and_evidence,
+        warns=False,
+    ),
+)
+
+ROWS += (
+    Row(
+        "MomentMatching",
+        _two_clusters,
+        bridge.MomentMatching(num_starts=2, num_moves=0, rtol=1e-9, num_newton=2),
+        _drift_and_cost,
+        warns=False,
+    ),
+    Row(
+        "LBFGS",
+        _two_clusters,
+        bridge.LBFGS(rtol=1e-9, atol=1e-9),
+        _drift_and_cost,
+        warns=False,
+    ),
+    Row(
+        "LightSB",
+        _two_clusters,
+        bridge.LightSB(0.1, 3, batch_size=8),
+        _drift_and_cost,
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "LightSBM",
+        _two_clusters,
+        bridge.LightSBM(0.1, 3, batch_size=8),
+        _drift_and_cost,
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "ClosedForm",
+        _gaussians,
+        bridge.ClosedForm(),
+        _cost_and_drift,
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "Sinkhorn",
+        _clouds,
+        bridge.Sinkhorn(rtol=1e-12),
+        _plan_and_drift,
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "UnbalancedLBFGS",
+        _unbalanced_clusters,
+        bridge.UnbalancedLBFGS(),
+        _mass_and_drift,
         warns=False,
     ),
 )

@@ -1,5 +1,6 @@
 """Floor 0: the nouns, the verbs, the result codes, the iteration loop, the linear solve."""
 
+from ._adam import adam as adam
 from ._derivative import with_derivative as with_derivative
 from ._errors import JaxsciError as JaxsciError
 from ._errors import PrecisionWarning as PrecisionWarning

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._core import RESULTS, AbstractIterativeMethod, AbstractSolution, concrete
+from .._core import RESULTS, AbstractIterativeMethod, AbstractSolution, adam, concrete
 from ..approx import uniform_nodes
 from ..pde import (
     AbstractPDE,
@@ -93,7 +92,7 @@ class GPHM(AbstractIterativeMethod):
         dtype = axes[0].dtype
         scale = jnp.asarray(self.freq_scale, dtype)
         parameters = initial_parameters(data.shape, self.num_components, scale, dtype)
-        moments = self._adam(dtype).init(parameters)  # pyright: ignore[reportArgumentType]
+        moments = adam(self.learning_rate, dtype).init(parameters)  # pyright: ignore[reportArgumentType]
         return data, (parameters, moments)
 
     def step(self, data: Sampled, state: State) -> State:
@@ -102,8 +101,8 @@ class GPHM(AbstractIterativeMethod):
         dtype = parameters.log_v.dtype
         jitter, weight = (jnp.asarray(x, dtype) for x in (self.jitter, self.boundary_weight))
         loss = lambda p: -log_joint(p, data, self.student, jitter, weight)
-        with jax.numpy_dtype_promotion("standard"):  # optax raises a rate to an integer array
-            updates, moments = self._adam(dtype).update(jax.grad(loss)(parameters), moments)
+        optimiser = adam(self.learning_rate, dtype)
+        updates, moments = optimiser.update(jax.grad(loss)(parameters), moments)
         return eqx.apply_updates(parameters, updates), moments
 
     def done(self, data: Sampled, state: State) -> Array:
@@ -122,10 +121,6 @@ class GPHM(AbstractIterativeMethod):
     def metrics(self, state: State) -> dict[str, Array]:
         """The logarithms of the two precisions."""
         return {"log_tau": state[0].log_tau, "log_v": state[0].log_v}
-
-    def _adam(self, dtype: Any) -> optax.GradientTransformation:
-        # the root of a zero second moment has no derivative; 1e-30 gives it one, and no digit moves
-        return optax.adam(jnp.asarray(self.learning_rate, dtype), eps_root=1e-30)
 
 
 class GPHMSolution(AbstractSolution, AbstractTensorField):

@@ -1,6 +1,7 @@
 """Floor 3: pictures. matplotlib is loaded on first use; without it, an error says how to get it."""
 
 from ._axes import new_axes as new_axes
+from ._bridge import plot_bridge as plot_bridge
 from ._fields import plot_field_1d as plot_field_1d
 from ._fields import plot_field_2d as plot_field_2d
 from ._sweep import plot_sweep as plot_sweep

@@ -1,0 +1,31 @@
+"""Schrödinger bridges: light bridges with Gaussian-mixture potentials, and their rivals."""
+
+from ._data import Weighted as Weighted
+from ._discrete import DiscreteBridge as DiscreteBridge
+from ._discrete import SinkhornBridge as SinkhornBridge
+from ._gaussian import ClosedForm as ClosedForm
+from ._gaussian import GaussianBridge as GaussianBridge
+from ._gaussian import GaussianSolution as GaussianSolution
+from ._lbfgs import LBFGS as LBFGS
+from ._metrics import bures_wasserstein as bures_wasserstein
+from ._metrics import conditional_bw_uvp as conditional_bw_uvp
+from ._metrics import sampled_conditional_bw_uvp as sampled_conditional_bw_uvp
+from ._mixture import GaussianMixture as GaussianMixture
+from ._model import LightBridge as LightBridge
+from ._moment_matching import MomentMatching as MomentMatching
+from ._ornstein_uhlenbeck import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+from ._ornstein_uhlenbeck import OrnsteinUhlenbeckBridge as OrnsteinUhlenbeckBridge
+from ._reverse import ReverseBridge as ReverseBridge
+from ._riccati import bridge_spread as bridge_spread
+from ._sample_distances import bw_uvp as bw_uvp
+from ._sample_distances import energy_distance as energy_distance
+from ._sample_distances import mmd as mmd
+from ._sample_distances import sliced_wasserstein as sliced_wasserstein
+from ._sde import sde_terms as sde_terms
+from ._sinkhorn import Sinkhorn as Sinkhorn
+from ._spread import Diagonal as Diagonal
+from ._spread import Full as Full
+from ._stochastic import LightSB as LightSB
+from ._stochastic import LightSBM as LightSBM
+from ._unbalanced import UnbalancedBridge as UnbalancedBridge
+from ._unbalanced_lbfgs import UnbalancedLBFGS as UnbalancedLBFGS

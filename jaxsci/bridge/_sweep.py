@@ -1,0 +1,153 @@
+"""Moment matching: every component becomes the Gaussian bridge between its own moments."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._data import Blocks
+from ._model import LightBridge
+from ._riccati import bridge_spread
+from ._spread import AbstractSpread, Diagonal, Full
+from ._statistics import Moments, Statistics, statistics
+
+_LOST = 1e-10  # a component of a smaller mass keeps its shape: it has no moments
+_FLAT = 1e-8  # least variance of a component, relative to the mean variance and to epsilon
+_SHORTEN = 0.3
+REFUSALS = 6
+
+
+def matched(model: LightBridge, found: Statistics) -> LightBridge:
+    """The stationarity conditions of the loss, solved for each component with posteriors held.
+
+    $S_k C^x_k S_k + \\varepsilon S_k = C^y_k$ and $r_k = \\mu^y_k - S_k\\mu^x_k$, with weights that
+    keep $E_{p_k}\\log$ of the component's share of the normaliser: without that, a change of $S_k$
+    alone would swing the masses by factors of $e^{x^T \\delta S x/2\\varepsilon}$. Then the
+    masses themselves are matched by one Newton step on the weights.
+    """
+    start, end = found.start, found.end
+    alive = (start.mass > _LOST) & (end.mass > _LOST)
+    target = end.spread.affine(1.0, _floor(end.spread, model.epsilon))
+    spread = bridge_spread(start.spread, target, model.epsilon)
+    centers = end.mean - spread.mv(start.mean)
+    spread, centers = _where(alive, (spread, centers), (model.spread, model.centers))
+    before = _mean_exponent(model.spread, model.centers, found)
+    after = _mean_exponent(spread, centers, found)
+    log_weights = model.log_weights + (before - after) / (2 * model.epsilon)
+    return LightBridge(log_weights + _mass_step(found), centers, spread, model.epsilon)
+
+
+def _mean_exponent(spread: AbstractSpread, centers: Array, found: Statistics) -> Float[Array, " k"]:
+    """$E_{p_k}[x^T S_k x + 2 r_k^T x]$."""
+    mean = found.start.mean
+    start = found.start.spread
+    if isinstance(spread, Diagonal) and isinstance(start, Diagonal):
+        trace = jnp.sum(spread.values * start.values, axis=1)
+    else:
+        trace = jnp.einsum("kde,ked->k", spread.dense(), start.dense())
+    return trace + jnp.sum(mean * (spread.mv(mean) + 2 * centers), axis=1)
+
+
+def _mass_step(found: Statistics) -> Float[Array, " k"]:
+    """$\\delta\\log\\alpha = (\\nabla^2 E\\log c)^{-1} (E q - E p)$, at most a factor of four."""
+    mass = found.start.mass
+    num = mass.shape[0]
+    hessian = jnp.diag(mass) - found.start.overlap + jnp.outer(mass, mass)
+    hessian = hessian + 1e-9 * jnp.eye(num, dtype=mass.dtype)
+    step = jnp.linalg.solve(hessian, found.end.mass - mass)
+    return jnp.clip(step - jnp.mean(step), -1.4, 1.4)
+
+
+def _floor(spread: AbstractSpread, epsilon: Array) -> Array:
+    """A variance that is nothing beside the others, for columns that do not vary."""
+    if isinstance(spread, Full):
+        size = jnp.mean(jnp.diagonal(spread.matrices, axis1=1, axis2=2))
+    else:
+        size = jnp.mean(spread.values)  # pyright: ignore[reportAttributeAccessIssue]
+    return _FLAT * (size + epsilon)
+
+
+def _where(alive: Array, new, old):
+    choose = lambda a, b: jnp.where(alive.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+    return jax.tree.map(choose, new, old)
+
+
+def between(first: LightBridge, second: LightBridge, length: Array) -> LightBridge:
+    """The straight line between two models; shape matrices stay positive on it."""
+    blend = lambda a, b: a + length * (b - a)
+    return jax.tree.map(blend, first, second)
+
+
+class Sweeps(eqx.Module):
+    """Where the guarded iteration stands.
+
+    Attributes:
+        model: the best model.
+        found: its statistics.
+        length: how far the next trial goes towards its match.
+        gain: what the last accepted sweep took off the loss.
+        refused: trials in a row that did not lower the loss.
+        count: trials in all.
+    """
+
+    model: LightBridge
+    found: Statistics
+    length: Float[Array, ""]
+    gain: Float[Array, ""]
+    refused: Array
+    count: Array
+
+
+def guarded_sweeps(
+    model: LightBridge, start: Blocks, end: Blocks, few: Array, max_sweeps: Array, rtol: Array
+) -> Sweeps:
+    """Sweep until the loss stands still; a sweep that raises it is shortened and tried again.
+
+    Args:
+        model: where to start.
+        start: samples at time 0.
+        end: samples at time 1.
+        few: whether to look at the subset only.
+        max_sweeps: the most trials.
+        rtol: the fall of the loss, in units of one nat, that counts as standing still.
+
+    Returns:
+        The last state; `REFUSALS` in a row mean that no step along the match lowers the loss.
+    """
+
+    def step(state: Sweeps) -> Sweeps:
+        target = matched(state.model, state.found)
+        trial = between(state.model, target, state.length)
+        # the first look is at the model itself: one copy of the statistics in the program
+        first = state.count == 0
+        model = jax.tree.map(lambda a, b: jnp.where(first, a, b), state.model, trial)
+        found = statistics(model, start, end, few)
+        fall = state.found.loss - found.loss
+        rounding = 100 * jnp.finfo(fall.dtype).eps * (1 + jnp.abs(found.loss))
+        better = first | (fall >= -rounding)  # false for NaN
+        count, none = state.count + 1, jnp.zeros_like(state.refused)
+        taken = Sweeps(model, found, jnp.ones_like(fall), fall, none, count)
+        shorter, refused = _SHORTEN * state.length, state.refused + 1
+        kept = Sweeps(state.model, state.found, shorter, state.gain, refused, count)
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), taken, kept)
+
+    def go_on(state: Sweeps) -> Array:
+        return (state.count < max_sweeps) & (state.refused < REFUSALS) & (state.gain > rtol)
+
+    return jax.lax.while_loop(go_on, step, blank_sweeps(model))
+
+
+def blank_sweeps(model: LightBridge) -> Sweeps:
+    """Before the first look at the samples: an infinite loss, and nothing known."""
+    num = model.num_components
+    zeros = jax.tree.map(jnp.zeros_like, model)
+    infinite = jnp.full_like(model.epsilon, jnp.inf)
+    nothing = Moments(
+        zeros.log_weights,
+        zeros.centers,
+        zeros.spread,
+        jnp.zeros((num, num), infinite.dtype),
+        infinite,
+    )
+    found = eqx.tree_at(lambda s: s.end.log_sum, Statistics(nothing, nothing), zeros.epsilon)
+    return Sweeps(model, found, jnp.ones_like(infinite), infinite, jnp.asarray(0), jnp.asarray(0))
