@@ -229,6 +229,13 @@ class LightBridge(AbstractModel):
         even = jnp.full(x0.shape[0], 1 / x0.shape[0], x0.dtype)
         return ReverseBridge(self, Weighted(x0, even if weights is None else weights))
 
+    def shifted(self, start: Float[Array, " d"], end: Float[Array, " d"]) -> "LightBridge":
+        """The same bridge between the data moved by `start` at time 0 and by `end` at time 1."""
+        turned = self.spread.mv(jnp.broadcast_to(start, self.centers.shape))
+        tilt = jnp.sum(start * (turned - 2 * self.centers), axis=1) / (2 * self.epsilon)
+        centers = self.centers - turned + end
+        return LightBridge(self.log_weights + tilt, centers, self.spread, self.epsilon)
+
     def normalised(self) -> "LightBridge":
         """The same bridge with weights that sum to one."""
         log_weights = jax.nn.log_softmax(self.log_weights)

@@ -99,13 +99,20 @@ def _fit(
     frozen, first, second = freeze((model, start, end))
     seeds, order = jax.random.split(key)
     orders = jax.random.split(order)
-    x, y = (blocks(k, side, block_size, _FEW) for k, side in zip(orders, (first, second)))
+    # around the origin the quadratic forms lose no digits
+    middle = first.weights @ first.points, second.weights @ second.points
+    x, y = (
+        blocks(k, Weighted(side.points - m, side.weights), block_size, _FEW)
+        for k, side, m in zip(orders, (first, second), middle)
+    )
+    frozen = frozen.shifted(-middle[0], -middle[1])
     num_moves *= model.num_components > 2
     seeded = _seeds(jax.random.split(seeds, num_starts), frozen, x, y, from_model)
     found = _stages(seeded, x, y, num_moves, max_sweeps, rtol)
-    fitted = eqx.tree_at(lambda m: m.epsilon, found.model, model.epsilon)
+    fitted = found.model.shifted(*middle)
+    fitted = eqx.tree_at(lambda m: m.epsilon, fitted, model.epsilon)
     stats = {
-        "loss": found.found.loss,
+        "loss": found.found.loss + middle[0] @ middle[1] / frozen.epsilon,
         "num_sweeps": found.count,
         "last_gain": found.gain,
         "least_mass": jnp.min(found.found.end.mass),

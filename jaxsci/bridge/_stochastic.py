@@ -20,6 +20,7 @@ class _Data(eqx.Module):
     start: Weighted
     end: Weighted
     epsilon: Float[Array, ""]
+    chances: tuple[Float[Array, " n"], Float[Array, " m"]]  # cumulative, to draw from
 
 
 class _State(eqx.Module):
@@ -62,13 +63,14 @@ class AbstractStochasticFit(AbstractIterativeMethod):
         scaled = eqx.tree_at(lambda f: f.log_weights, begin, model.epsilon * log_weights)
         state = adam(self.learning_rate, chosen.dtype).init(scaled)  # pyright: ignore[reportArgumentType]
         worst = jnp.asarray(jnp.inf, chosen.dtype)
-        return _Data(start, end, model.epsilon), _State(scaled, state, worst, rest)
+        chances = jnp.cumsum(start.weights), jnp.cumsum(end.weights)
+        return _Data(start, end, model.epsilon, chances), _State(scaled, state, worst, rest)
 
     def step(self, data: _Data, state: _State) -> _State:
         """See `AbstractIterativeMethod.step`."""
         key, first, second, third = jax.random.split(state.key, 4)
-        x0 = _minibatch(first, data.start, self.batch_size)
-        x1 = _minibatch(second, data.end, self.batch_size)
+        x0 = _minibatch(first, data.start.points, data.chances[0], self.batch_size)
+        x1 = _minibatch(second, data.end.points, data.chances[1], self.batch_size)
         loss = lambda scaled: self.batch_loss(_bridge(scaled, data.epsilon), x0, x1, third)
         value, slope = jax.value_and_grad(loss)(state.parameters)
         rule = adam(self.learning_rate, data.epsilon.dtype)
@@ -164,8 +166,10 @@ def _bridge(scaled: Free, epsilon: Array) -> LightBridge:
     )
 
 
-def _minibatch(key: Array, samples: Weighted, size: int) -> Float[Array, "b d"]:
+def _minibatch(
+    key: Array, points: Float[Array, "n d"], chances: Float[Array, " n"], size: int
+) -> Float[Array, "b d"]:
     """Draws with replacement, by the weights."""
-    places = jax.random.uniform(key, (size,), samples.weights.dtype)
-    index = jnp.searchsorted(jnp.cumsum(samples.weights), places)
-    return samples.points[jnp.minimum(index, samples.points.shape[0] - 1)]
+    places = jax.random.uniform(key, (size,), chances.dtype)
+    index = jnp.searchsorted(chances, places)
+    return points[jnp.minimum(index, points.shape[0] - 1)]

@@ -13,6 +13,7 @@ from ._statistics import Moments, Statistics, statistics
 
 _LOST = 1e-10  # a component of a smaller mass keeps its shape: it has no moments
 _FLAT = 1e-8  # least variance of a component, relative to the mean variance and to epsilon
+_ROUNDING = 1e-14  # relative: no covariance is more certain than that
 _SHORTEN = 0.3
 REFUSALS = 6
 
@@ -27,7 +28,7 @@ def matched(model: LightBridge, found: Statistics) -> LightBridge:
     """
     start, end = found.start, found.end
     alive = (start.mass > _LOST) & (end.mass > _LOST)
-    target = end.spread.affine(1.0, _floor(end.spread, model.epsilon))
+    target = _regular(end.spread, model.epsilon)
     spread = bridge_spread(start.spread, target, model.epsilon)
     centers = end.mean - spread.mv(start.mean)
     spread, centers = _where(alive, (spread, centers), (model.spread, model.centers))
@@ -58,13 +59,15 @@ def _mass_step(found: Statistics) -> Float[Array, " k"]:
     return jnp.clip(step - jnp.mean(step), -1.4, 1.4)
 
 
-def _floor(spread: AbstractSpread, epsilon: Array) -> Array:
-    """A variance that is nothing beside the others, for columns that do not vary."""
-    if isinstance(spread, Full):
-        size = jnp.mean(jnp.diagonal(spread.matrices, axis1=1, axis2=2))
-    else:
-        size = jnp.mean(spread.values)  # pyright: ignore[reportAttributeAccessIssue]
-    return _FLAT * (size + epsilon)
+def _regular(spread: AbstractSpread, epsilon: Array) -> AbstractSpread:
+    """Columns that do not vary get a variance that is nothing beside the others."""
+    if isinstance(spread, Diagonal):
+        return Diagonal(jnp.maximum(spread.values, _FLAT * (jnp.mean(spread.values) + epsilon)))
+    matrices = spread.dense()
+    variances = jnp.diagonal(matrices, axis1=1, axis2=2)
+    size = jnp.mean(variances) + epsilon
+    lift = jnp.maximum(_FLAT * size - variances, _ROUNDING * size)
+    return Full(matrices + jax.vmap(jnp.diag)(lift))
 
 
 def _where(alive: Array, new, old):

@@ -142,6 +142,15 @@ def test_a_factor_of_the_weights_changes_nothing():
     np.testing.assert_allclose(model.log_plan(x, x + 1), scaled.log_plan(x, x + 1), rtol=1e-12)
 
 
+@BOTH
+def test_moving_the_data_moves_the_plan(full):
+    model = bridge(full)
+    start, end = jnp.asarray([1.0, -2.0]), jnp.asarray([0.5, 3.0])
+    x, y = jnp.asarray([[0.1, 0.2]]), jnp.asarray([[1.0, -1.0]])
+    moved = model.shifted(start, end)
+    np.testing.assert_allclose(moved.log_plan(x + start, y + end), model.log_plan(x, y), rtol=1e-12)
+
+
 @pytest.mark.parametrize("epsilon", [0.0, -1.0, float("nan")])
 def test_epsilon_must_be_positive(epsilon):
     with pytest.raises(ValueError, match="epsilon must be positive"):
