@@ -13,6 +13,7 @@ from ._nouns import AbstractModel as AbstractModel
 from ._nouns import AbstractProblem as AbstractProblem
 from ._nouns import AbstractSolution as AbstractSolution
 from ._nouns import Solution as Solution
+from ._nouns import all_succeeded as all_succeeded
 from ._nouns import succeeded as succeeded
 from ._results import RESULTS as RESULTS
 from ._results import concrete as concrete

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from .._core import RESULTS, AbstractMethod, Solution, freeze
+from .._core import RESULTS, AbstractMethod, Solution, all_succeeded, concrete, freeze
 from ._data import Blocks, Weighted, blocks, check_samples
+from ._lbfgs import LBFGS
 from ._model import LightBridge
 from ._parameters import differentiable, polished
 from ._seeding import seed, split_and_merge
@@ -26,7 +27,9 @@ class MomentMatching(AbstractMethod):
     At the minimum of the loss of a light bridge every component is the Gaussian bridge between the
     moments that it takes from the two sides. A sweep computes the moments and solves for the
     components in closed form, without a learning rate. A sweep that would raise the loss is
-    shortened. The start is the best of several k-means++ clusterings of the end; then components
+    shortened, and where no length helps L-BFGS goes on (outside `jit` and `vmap`).
+
+    The start is the best of several k-means++ clusterings of the end; then components
     are moved from where two share a cluster to where one spans two, as long as the loss falls.
 
     The fitted bridge is differentiable in epsilon and in the samples, implicitly.
@@ -50,7 +53,7 @@ class MomentMatching(AbstractMethod):
 
     num_starts: int = eqx.field(static=True, default=8)
     num_moves: int = eqx.field(static=True, default=2)
-    max_sweeps: ArrayLike = 60
+    max_sweeps: ArrayLike = 200
     block_size: int = eqx.field(static=True, default=4096)
     rtol: ArrayLike = 1e-6
     from_model: bool = eqx.field(static=True, default=False)
@@ -81,7 +84,22 @@ class MomentMatching(AbstractMethod):
             self.num_newton,
         )
         rtol = jnp.asarray(self.rtol, model.centers.dtype)
-        return _fit(model, start, end, key, jnp.asarray(self.max_sweeps), rtol, settings)
+        found = _fit(model, start, end, key, jnp.asarray(self.max_sweeps), rtol, settings)
+        return _rescue(found, (start, end)) if _is_stuck(found) else found
+
+
+def _is_stuck(found: Solution) -> bool:
+    """No step along the match lowers the loss; known on the host only."""
+    if not concrete(found.stats["refused"]) or jnp.ndim(found.stats["refused"]):
+        return False
+    return int(found.stats["refused"]) >= REFUSALS and not all_succeeded(found.result)
+
+
+def _rescue(found: Solution, data: tuple[Weighted, Weighted]) -> Solution:
+    """L-BFGS from where the sweeps have stopped."""
+    rescued = LBFGS(from_model=True).run((found.value, data))
+    stats = {**found.stats, **rescued.stats}
+    return Solution(rescued.value, rescued.result, stats)
 
 
 @eqx.filter_jit
@@ -115,6 +133,7 @@ def _fit(
         "loss": found.found.loss + middle[0] @ middle[1] / frozen.epsilon,
         "num_sweeps": found.count,
         "last_gain": found.gain,
+        "refused": found.refused,
         "least_mass": jnp.min(found.found.end.mass),
     }
     if num_newton:

@@ -15,6 +15,7 @@ _LOST = 1e-10  # a component of a smaller mass keeps its shape: it has no moment
 _FLAT = 1e-8  # least variance of a component, relative to the mean variance and to epsilon
 _ROUNDING = 1e-14  # relative: no covariance is more certain than that
 _SHORTEN = 0.3
+_SLOW, _LENGTHEN, _LONGEST = 0.5, 1.6, 12.0
 REFUSALS = 6
 
 
@@ -106,6 +107,8 @@ def guarded_sweeps(
 ) -> Sweeps:
     """Sweep until the loss stands still; a sweep that raises it is shortened and tried again.
 
+    Where the loss falls slowly the steps are lengthened beyond the match (over-relaxation).
+
     Args:
         model: where to start.
         start: samples at time 0.
@@ -129,8 +132,12 @@ def guarded_sweeps(
         rounding = 100 * jnp.finfo(fall.dtype).eps * (1 + jnp.abs(found.loss))
         better = first | (fall >= -rounding)  # false for NaN
         count, none = state.count + 1, jnp.zeros_like(state.refused)
-        taken = Sweeps(model, found, jnp.ones_like(fall), fall, none, count)
-        shorter, refused = _SHORTEN * state.length, state.refused + 1
+        # slow convergence: go further than the match, as long as the loss falls
+        slow = fall > _SLOW * state.gain
+        longer = jnp.where(slow, jnp.minimum(_LENGTHEN * state.length, _LONGEST), 1.0)
+        taken = Sweeps(model, found, longer, fall, none, count)
+        shorter = jnp.where(state.length > 1, 1.0, _SHORTEN * state.length)
+        refused = state.refused + 1
         kept = Sweeps(state.model, state.found, shorter, state.gain, refused, count)
         return jax.tree.map(lambda a, b: jnp.where(better, a, b), taken, kept)
 

@@ -15,12 +15,13 @@ from jaxsci.bridge import (
     LightSBM,
     MomentMatching,
     Weighted,
+    _moment_matching,
     bridge_spread,
     conditional_bw_uvp,
 )
 from jaxsci.bridge._data import blocks
 from jaxsci.bridge._reference import mixture_pair
-from jaxsci.bridge._sweep import guarded_sweeps
+from jaxsci.bridge._sweep import REFUSALS, guarded_sweeps
 
 KEY = jax.random.key(5)
 
@@ -80,6 +81,24 @@ def test_sweeps_never_raise_the_loss():
         losses.append(loss)
     assert np.all(np.diff(losses) <= 1e-9 * np.abs(losses[0]))
     assert losses[-1] < losses[0]
+
+
+def test_where_no_sweep_helps_a_quasi_newton_method_goes_on(monkeypatch):
+    _, x0, x1 = data(num=500)
+    model = LightBridge.blank(2, 3, 1.0)
+    sweeps, run = MomentMatching(max_sweeps=2), _moment_matching._fit
+
+    def stuck(*args):
+        found = run(*args)
+        assert found.result != RESULTS.successful
+        refused = jnp.asarray(REFUSALS)
+        return eqx.tree_at(lambda s: s.stats["refused"], found, refused)
+
+    early = fit(model, (x0, x1), sweeps, key=KEY, throw=False)
+    monkeypatch.setattr(_moment_matching, "_fit", stuck)
+    rescued = fit(model, (x0, x1), sweeps, key=KEY)
+    assert rescued.stats["num_steps"] > 1
+    assert rescued.stats["loss"] < early.stats["loss"]
 
 
 def test_one_component_is_the_gaussian_bridge_after_one_sweep():
