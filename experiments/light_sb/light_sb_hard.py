@@ -64,13 +64,10 @@ def raised_losses(sweeps: int, num: int = 4000) -> dict[str, Any]:
     """
     x1, x0 = instance(Asked("B", 16, 0.1, 0.0, 0.0), 0, num).data
     blank = LightBridge.blank(16, 10, 0.1)
-    x, y = (
-        blocks(jax.random.key(1), side, num, 1)
-        for side in check_samples("light_sb", (x0, x1), blank)
-    )
-    clusters = seed(jax.random.key(3), blank, x, y)
+    sides = check_samples("light_sb", (x0, x1), blank)
+    clusters = seed(jax.random.uniform(jax.random.key(3), (10,)), blank, *sides)
     poor = LightBridge(blank.log_weights, x1[:10], clusters.spread, blank.epsilon)
-    plain, guarded = _histories(poor, x, y, sweeps)
+    plain, guarded = _histories(poor, blocks(sides, num, 1), sweeps)
     rise = lambda history: float(jnp.max(jnp.diff(history)))
     return {
         "plain": [float(loss) for loss in plain],
@@ -82,16 +79,16 @@ def raised_losses(sweeps: int, num: int = 4000) -> dict[str, Any]:
 
 @eqx.filter_jit
 def _histories(
-    start: LightBridge, x: Blocks, y: Blocks, sweeps: int
+    start: LightBridge, data: Blocks, sweeps: int
 ) -> tuple[Float[Array, " s"], Float[Array, " s"]]:
-    few = jnp.asarray(False)
+    every = jnp.asarray(0)
 
     def plain(model: LightBridge, _: Any) -> tuple[LightBridge, Array]:
-        found = statistics(model, x, y, few)
+        found = statistics(model, data, every)
         return matched(model, found), found.loss
 
     def guarded(count: Array) -> Array:
-        return guarded_sweeps(start, x, y, few, count, jnp.zeros(())).found.loss
+        return guarded_sweeps(start, data, every, count, jnp.zeros(())).found.loss
 
     history = jax.lax.scan(plain, start, None, length=sweeps)[1]
     return history, jax.lax.map(guarded, jnp.arange(1, sweeps + 1))

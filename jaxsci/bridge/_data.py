@@ -1,14 +1,17 @@
 """Samples of both sides: checked on the host, weighted, cut into blocks for the compiled core."""
 
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
 from .._core import concrete
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 class Weighted(eqx.Module):
@@ -24,23 +27,48 @@ class Weighted(eqx.Module):
 
 
 class Blocks(eqx.Module):
-    """Samples in blocks that stay in the cache, a small fair subset first, then all of them.
+    """Samples of both sides, looked at block by block so that the work stays in the cache.
 
     Attributes:
-        points: shape `(b, c, D)`.
-        weights: shape `(b, c)`; zero where the last block is padded.
-        num_few: blocks of the subset; 0 if all the samples are few.
+        sides: all samples of the start and of the end.
+        subsets: some of the start and of the end; `None` where all are few.
+        middle: of both sides; blocks come relative to it, where quadratic forms lose no digits.
+        size: samples in a block.
     """
 
-    points: Float[Array, "b c d"]
-    weights: Float[Array, "b c"]
-    num_few: int = eqx.field(static=True)
+    sides: tuple[Weighted, ...]
+    subsets: tuple[Weighted, ...] | None
+    middle: Float[Array, "2 d"]
+    size: int = eqx.field(static=True)
 
-    def span(self, few: Bool[Array, ""]) -> tuple[Array, Array]:
-        """The first block and the one after the last, of the subset or of all."""
-        total = self.points.shape[0]
-        few = few & (self.num_few > 0)
-        return jnp.where(few, 0, self.num_few), jnp.where(few, self.num_few, total)
+    def count(self, side: Int[Array, ""], few: Int[Array, ""]) -> Int[Array, ""]:
+        """How many blocks to look at: `few` of the subset, or all for zero."""
+        counts = lambda group: jnp.asarray([-(-s.points.shape[0] // self.size) for s in group])
+        every = counts(self.sides)[side]
+        if self.subsets is None:  # the same for every `few`, also where that differs in a `vmap`
+            return every
+        return jnp.where(few == 0, every, jnp.minimum(few, counts(self.subsets)[side]))
+
+    def block(self, side: Int[Array, ""], few: Int[Array, ""], number: Array) -> Weighted:
+        """One block, centred. The last one reaches back into the one before, without weight."""
+        groups = self.sides if self.subsets is None else self.sides + self.subsets
+        cuts = [lambda b, samples=samples: _cut(samples, b, self.size) for samples in groups]
+        part = side if self.subsets is None else jnp.where(few == 0, side, 2 + side)
+        found = jax.lax.switch(part, cuts, number)
+        return Weighted(found.points - self.middle[side], found.weights)
+
+    def some(self, side: int, size: int) -> Weighted:
+        """At most `size` samples of one side, centred."""
+        few = subset(self.sides[side], size)
+        return Weighted(few.points - self.middle[side], few.weights)
+
+
+def _cut(samples: Weighted, number: Array, size: int) -> Weighted:
+    first = number * size
+    start = jnp.minimum(first, samples.points.shape[0] - size)
+    cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, size)
+    fresh = start + jnp.arange(size) >= first
+    return Weighted(cut(samples.points), jnp.where(fresh, cut(samples.weights), 0))
 
 
 def check_samples(owner: str, data: Any, model: Any) -> tuple[Weighted, Weighted]:
@@ -62,6 +90,18 @@ def check_samples(owner: str, data: Any, model: Any) -> tuple[Weighted, Weighted
     return first, second
 
 
+def _check_finite(owner: str, name: str, points: np.ndarray) -> None:
+    with np.errstate(all="ignore"):
+        if np.isfinite(points.sum()):  # a sum is cheap, and not finite if one entry is not
+            return
+    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"{owner}: {name} is not finite in {bad.size} row(s), the first is row {bad[0]}; "
+            "remove or repair them."
+        )
+
+
 def _one(owner: str, name: str, side: Any, model: Any) -> Weighted:
     dtype = model.centers.dtype
     points = jnp.asarray(side.points if isinstance(side, Weighted) else side, dtype)
@@ -77,12 +117,7 @@ def _one(owner: str, name: str, side: Any, model: Any) -> Weighted:
             "components."
         )
     if concrete(points):
-        bad = np.flatnonzero(~np.isfinite(np.asarray(points)).all(axis=1))
-        if bad.size:
-            raise ValueError(
-                f"{owner}: {name} is not finite in {bad.size} row(s), the first is row {bad[0]}; "
-                "remove or repair them."
-            )
+        _check_finite(owner, name, np.asarray(points))
     if not isinstance(side, Weighted):
         return Weighted(points, jnp.full(num, 1 / num, dtype))
     weights = jnp.asarray(side.weights, dtype)
@@ -100,18 +135,35 @@ def _one(owner: str, name: str, side: Any, model: Any) -> Weighted:
     return Weighted(points, weights)
 
 
-def blocks(key: Array, samples: Weighted, size: int, num_few: int) -> Blocks:
-    """Cut into blocks of `size`, with a random subset of `num_few` blocks before them."""
-    num, dim = samples.points.shape
-    size = min(size, num)
-    count = -(-num // size)
-    pad = count * size - num
-    points = jnp.pad(samples.points, ((0, pad), (0, 0)), mode="edge")
-    weights = jnp.pad(samples.weights, (0, pad))
-    if num_few < count:
-        # drawn with replacement: without it, all would have to be sorted
-        index = jax.random.randint(key, (num_few * size,), 0, num)
-        points = jnp.concatenate([samples.points[index], points])
-        weights = jnp.concatenate([samples.weights[index], weights])
-    few = num_few if num_few < count else 0
-    return Blocks(points.reshape(-1, size, dim), weights.reshape(-1, size), few)
+def blocks(sides: tuple[Weighted, Weighted], size: int, num_few: int) -> Blocks:
+    """Blocks of `size` of both sides, with subsets of `num_few` blocks unless all are few."""
+    nums = [side.points.shape[0] for side in sides]
+    size = min(size, max(nums))
+    padded = lambda num: tuple(_at_least(subset(side, num), size) for side in sides)
+    middle = jnp.stack([side.weights @ side.points for side in sides])
+    padded = lambda some: tuple(_at_least(samples, size) for samples in some)
+    most = num_few * size
+    subsets = padded(subset(side, most) for side in sides) if max(nums) > most else None
+    return Blocks(padded(sides), subsets, middle, size)
+
+
+def _at_least(side: Weighted, num: int) -> Weighted:
+    """Padded by samples without weight."""
+    pad = max(num - side.points.shape[0], 0)
+    points = jnp.pad(side.points, ((0, pad), (0, 0)), mode="edge") if pad else side.points
+    return Weighted(points, jnp.pad(side.weights, (0, pad)) if pad else side.weights)
+
+
+def subset(samples: Weighted, size: int) -> Weighted:
+    """At most `size` of the samples, and any part of them, is spread evenly over all the rows.
+
+    Rows are taken in steps of about the golden ratio of their number, coprime to it: each once,
+    however the data are sorted.
+    """
+    num = samples.points.shape[0]
+    step = round(num * _GOLDEN)
+    while math.gcd(step, num) != 1:
+        step += 1
+    index = np.arange(min(size, num)) * step % num
+    weights = samples.weights[index]
+    return Weighted(samples.points[index], weights / jnp.sum(weights))

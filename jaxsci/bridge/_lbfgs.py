@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike
 
 from .._core import RESULTS, AbstractMethod, Solution, freeze
-from ._data import Weighted, blocks, check_samples
+from ._data import Weighted, check_samples, subset
 from ._model import LightBridge
 from ._parameters import differentiable, free
 from ._quasi_newton import quasi_newton
@@ -61,9 +61,8 @@ class LBFGS(AbstractMethod):
 def _seeded(
     model: LightBridge, start: Weighted, end: Weighted, key: Array, size: int
 ) -> LightBridge:
-    first, second, third = jax.random.split(key, 3)
-    x, y = blocks(first, start, size, 1), blocks(second, end, size, 1)
-    found = seed(third, model, x, y)
+    draws = jax.random.uniform(key, (model.num_components,), model.centers.dtype)
+    found = seed(draws, model, subset(start, size), subset(end, size))
     return eqx.tree_at(lambda m: m.epsilon, freeze(found), model.epsilon)
 
 

@@ -4,10 +4,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import AbstractModel, concrete
 from ._data import Weighted
+from ._exponents import Exponents
 from ._mixture import GaussianMixture
 from ._path import brownian_bridge
 from ._reverse import ReverseBridge
@@ -61,7 +63,7 @@ class LightBridge(AbstractModel):
                 f"LightBridge: epsilon must be a number, got the shape {self.epsilon.shape}; "
                 "use jax.vmap for many of them."
             )
-        if concrete(self.epsilon) and not self.epsilon > 0:
+        if concrete(self.epsilon) and not np.asarray(self.epsilon) > 0:
             raise ValueError(
                 f"LightBridge: epsilon must be positive, got {float(self.epsilon)}; without noise "
                 "the problem is optimal transport."
@@ -103,24 +105,26 @@ class LightBridge(AbstractModel):
 
     def log_potential(self, y: Float[Array, "... d"]) -> Float[Array, " ..."]:
         """$\\log v(y)$, the adjusted potential."""
-        return jax.nn.logsumexp(self.potential_terms(_rows(y)), axis=-1).reshape(y.shape[:-1])
+        terms = self.potential_exponents()(_rows(y))
+        return jax.nn.logsumexp(terms, axis=0).reshape(y.shape[:-1])
 
     def log_normaliser(self, x: Float[Array, "... d"]) -> Float[Array, " ..."]:
         """$\\log c(x) = \\log\\int e^{\\langle x, y\\rangle/\\varepsilon} v(y)\\,dy$."""
-        return jax.nn.logsumexp(self.normaliser_terms(_rows(x)), axis=-1).reshape(x.shape[:-1])
+        terms = self.normaliser_exponents()(_rows(x))
+        return jax.nn.logsumexp(terms, axis=0).reshape(x.shape[:-1])
 
-    def potential_terms(self, y: Float[Array, "n d"]) -> Float[Array, "n k"]:
-        """$\\log\\alpha_k N(y; r_k, \\varepsilon S_k)$."""
+    def potential_exponents(self) -> Exponents:
+        """$\\log\\alpha_k N(y; r_k, \\varepsilon S_k)$ as functions of $y$."""
         precision = self.spread.inverse()
-        pulled = precision.mv(self.centers)
-        squares = precision.form(y) - 2 * y @ pulled.T + jnp.sum(pulled * self.centers, axis=1)
+        pulled = precision.mv(self.centers) / self.epsilon
         log_det = self.spread.log_det() + self.dim * jnp.log(2 * math.pi * self.epsilon)
-        return self.log_weights - log_det / 2 - squares / (2 * self.epsilon)
+        at_zero = self.log_weights - (log_det + jnp.sum(pulled * self.centers, axis=1)) / 2
+        return Exponents(at_zero, pulled, precision.affine(-1 / self.epsilon, 0.0))
 
-    def normaliser_terms(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
-        """$\\log\\alpha_k + (x^T S_k x + 2 r_k^T x)/(2\\varepsilon)$."""
-        exponents = self.spread.form(x) + 2 * x @ self.centers.T
-        return self.log_weights + exponents / (2 * self.epsilon)
+    def normaliser_exponents(self) -> Exponents:
+        """$\\log\\alpha_k + (x^T S_k x + 2 r_k^T x)/(2\\varepsilon)$ as functions of $x$."""
+        curvature = self.spread.affine(1 / self.epsilon, 0.0)
+        return Exponents(self.log_weights, self.centers / self.epsilon, curvature)
 
     def conditional(self, x: Float[Array, "... d"]) -> GaussianMixture:
         """The plan $\\pi(\\cdot|x)$: where a particle that starts at $x$ ends."""
@@ -137,7 +141,7 @@ class LightBridge(AbstractModel):
 
         $\\sum_k w_k(x) N((1-t) x + t (r_k + S_k x), \\varepsilon t\\,(t S_k + (1-t) I))$.
         """
-        terms = self.normaliser_terms(_rows(x)).reshape(*x.shape[:-1], -1)
+        terms = self.normaliser_exponents()(_rows(x)).T.reshape(*x.shape[:-1], -1)
         ends = self.centers + self.spread.mv(jnp.broadcast_to(x[..., None, :], self._wide(x)))
         means = (1 - t) * x[..., None, :] + t * ends
         variance = self.epsilon * t

@@ -5,20 +5,19 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Float
 
 from .._core import RESULTS, AbstractMethod, Solution, all_succeeded, concrete, freeze
 from ._data import Blocks, Weighted, blocks, check_samples
 from ._lbfgs import LBFGS
 from ._model import LightBridge
 from ._parameters import differentiable, polished
-from ._seeding import seed, split_and_merge
-from ._sweep import REFUSALS, Sweeps, blank_sweeps, guarded_sweeps
+from ._search import COARSE_BLOCKS, search
+from ._seeding import seed
+from ._sweep import REFUSALS, Sweeps
 
-_FEW = 3  # blocks that the search for a start looks at
-_START_SWEEPS = 8  # per seed
-_COARSE_SWEEPS = 30
-_COARSE_RTOL = 1e-4  # in nats: far below the sampling error of so few samples
+_SEED_SAMPLES, _PER_COMPONENT = 1024, 32  # that clusters are made of, at least
+_RTOL = 0.02  # per parameter, over the number of samples: their noise costs 0.5
 
 
 class MomentMatching(AbstractMethod):
@@ -38,8 +37,9 @@ class MomentMatching(AbstractMethod):
         num_starts: clusterings that are tried.
         num_moves: split-and-merge moves that are tried.
         max_sweeps: the most sweeps over all samples.
-        block_size: samples that are worked on at a time; the search for a start sees one block.
-        rtol: a sweep that lowers the loss by less, in nats, is the last.
+        block_size: samples that are worked on at a time; the search for a start sees twelve blocks.
+        rtol: a sweep that lowers the loss by less, in nats, is the last; by default 0.02 for each
+            parameter over the number of samples, a 25th of what their noise costs.
         from_model: start from the given model instead of clusters.
         num_newton: Newton steps on all parameters after the sweeps, which stop where the loss has
             no more digits: derivatives of the fit are then good to about six; a step or two, for
@@ -54,8 +54,8 @@ class MomentMatching(AbstractMethod):
     num_starts: int = eqx.field(static=True, default=8)
     num_moves: int = eqx.field(static=True, default=2)
     max_sweeps: ArrayLike = 200
-    block_size: int = eqx.field(static=True, default=4096)
-    rtol: ArrayLike = 1e-6
+    block_size: int = eqx.field(static=True, default=1024)
+    rtol: ArrayLike | None = None
     from_model: bool = eqx.field(static=True, default=False)
     num_newton: int = eqx.field(static=True, default=0)
 
@@ -83,7 +83,7 @@ class MomentMatching(AbstractMethod):
             self.from_model,
             self.num_newton,
         )
-        rtol = jnp.asarray(self.rtol, model.centers.dtype)
+        rtol = None if self.rtol is None else jnp.asarray(self.rtol, model.centers.dtype)
         found = _fit(model, start, end, key, jnp.asarray(self.max_sweeps), rtol, settings)
         return _rescue(found, (start, end)) if _is_stuck(found) else found
 
@@ -109,28 +109,22 @@ def _fit(
     end: Weighted,
     key: Array,
     max_sweeps: Array,
-    rtol: Array,
+    rtol: Array | None,
     settings: tuple[int, int, int, bool, int],
 ) -> Solution:
     """The compiled core: seeds, moves, sweeps, derivatives."""
     num_starts, num_moves, block_size, from_model, num_newton = settings
     frozen, first, second = freeze((model, start, end))
-    seeds, order = jax.random.split(key)
-    orders = jax.random.split(order)
-    # around the origin the quadratic forms lose no digits
-    middle = first.weights @ first.points, second.weights @ second.points
-    x, y = (
-        blocks(k, Weighted(side.points - m, side.weights), block_size, _FEW)
-        for k, side, m in zip(orders, (first, second), middle)
-    )
-    frozen = frozen.shifted(-middle[0], -middle[1])
+    data = blocks((first, second), block_size, COARSE_BLOCKS)
+    frozen = frozen.shifted(*-data.middle)
+    seeds = _seeds(key, frozen, data, num_starts, from_model)
     num_moves *= model.num_components > 2
-    seeded = _seeds(jax.random.split(seeds, num_starts), frozen, x, y, from_model)
-    found = _stages(seeded, x, y, num_moves, max_sweeps, rtol)
-    fitted = found.model.shifted(*middle)
+    rtol = _enough(frozen, first, second) if rtol is None else rtol
+    found = search(seeds, data, num_moves, max_sweeps, rtol)
+    fitted = found.model.shifted(*data.middle)
     fitted = eqx.tree_at(lambda m: m.epsilon, fitted, model.epsilon)
     stats = {
-        "loss": found.found.loss + middle[0] @ middle[1] / frozen.epsilon,
+        "loss": found.found.loss + data.middle[0] @ data.middle[1] / frozen.epsilon,
         "num_sweeps": found.count,
         "last_gain": found.gain,
         "refused": found.refused,
@@ -144,67 +138,22 @@ def _fit(
 
 
 def _seeds(
-    keys: Array, template: LightBridge, x: Blocks, y: Blocks, from_model: bool
+    key: Array, template: LightBridge, data: Blocks, num: int, from_model: bool
 ) -> LightBridge:
-    """All starts, stacked: clusterings, or the given model."""
+    """All starts, stacked: clusterings of some samples, or the given model."""
     if from_model:
         return jax.tree.map(lambda leaf: leaf[None], template)
-    return jax.vmap(lambda key: seed(key, template, x, y))(keys)
+    size = max(_SEED_SAMPLES, _PER_COMPONENT * template.num_components)
+    x, y = (data.some(side, size) for side in (0, 1))
+    draws = jax.random.uniform(key, (num, template.num_components), x.weights.dtype)
+    return jax.vmap(lambda draw: seed(draw, template, x, y))(draws)
 
 
-class _Plan(eqx.Module):
-    """One stage: what it starts from and how far it goes.
-
-    Attributes:
-        start: the model to start from; else the best so far, as it is or after a move.
-        from_start: start from `start`.
-        move: split and merge first.
-        few: look at the subset only.
-        max_sweeps: the most sweeps.
-        rtol: the fall of the loss that ends it.
-    """
-
-    start: LightBridge
-    from_start: Bool[Array, " s"]
-    move: Bool[Array, " s"]
-    few: Bool[Array, " s"]
-    max_sweeps: Int[Array, " s"]
-    rtol: Float[Array, " s"]
-
-
-def _stages(
-    seeds: LightBridge, x: Blocks, y: Blocks, num_moves: int, max_sweeps: Array, rtol: Array
-) -> Sweeps:
-    """Seeds, the best of them further, moves, and the sweeps over all: one program in a scan."""
-    num_seeds = seeds.log_weights.shape[0]
-    counts = (num_seeds, 1, num_moves, 1)
-    repeat = lambda *values: jnp.repeat(
-        jnp.stack(values), jnp.asarray(counts), total_repeat_length=sum(counts)
-    )
-    yes, no = jnp.asarray(True), jnp.asarray(False)
-    brief, long = jnp.asarray(_START_SWEEPS), jnp.asarray(_COARSE_SWEEPS)
-    coarse = jnp.maximum(rtol, _COARSE_RTOL)
-    rest = sum(counts) - num_seeds
-    plan = _Plan(
-        jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf[:1].repeat(rest, 0)]), seeds),
-        repeat(yes, no, no, no),
-        repeat(no, no, yes, no),
-        repeat(yes, yes, yes, no),
-        repeat(brief, long, long, max_sweeps),
-        repeat(coarse, coarse, coarse, rtol),
-    )
-
-    def stage(best: Sweeps, plan: _Plan) -> tuple[Sweeps, None]:
-        moved = split_and_merge(best.model, best.found)
-        choose = lambda a, b, c: jnp.where(plan.from_start, a, jnp.where(plan.move, b, c))
-        model = jax.tree.map(choose, plan.start, moved, best.model)
-        swept = guarded_sweeps(model, x, y, plan.few, plan.max_sweeps, plan.rtol)
-        rival = plan.from_start | plan.move
-        better = ~rival | (swept.found.loss < best.found.loss)
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), swept, best), None
-
-    first = jax.tree.map(lambda leaf: leaf[0], seeds)
-    return jax.lax.scan(stage, blank_sweeps(first), plan)[0]
+def _enough(model: LightBridge, *sides: Weighted) -> Float[Array, ""]:
+    """The fall of the loss, in nats, that the noise of the samples makes meaningless."""
+    num_parameters = sum(leaf.size for leaf in jax.tree.leaves(model)) - 2
+    noise = jnp.max(jnp.stack([jnp.sum(side.weights**2) for side in sides]))
+    return _RTOL * num_parameters * noise
 
 
 def _judge(sweeps: Sweeps, rtol: Array) -> RESULTS:

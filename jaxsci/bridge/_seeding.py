@@ -4,82 +4,83 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._data import Blocks
+from ._data import Weighted
 from ._model import LightBridge
 from ._riccati import bridge_spread
-from ._spread import AbstractSpread, Diagonal, Full
-from ._statistics import Moments, Statistics, block_sums
+from ._spread import AbstractSpread, Full
+from ._statistics import Statistics, mean_and_spread, second_moments
 
 _LLOYD = 10
-_WEIGHT_STEPS = 30
+_WEIGHT_STEPS = 10
 _TINY = 1e-12
 
 
-def seed(key: Array, template: LightBridge, start: Blocks, end: Blocks) -> LightBridge:
-    """A bridge from all of the start to every cluster of the end, by the first block of each.
+def seed(
+    draws: Float[Array, " k"], template: LightBridge, start: Weighted, end: Weighted
+) -> LightBridge:
+    """A bridge from all of the start to every cluster of the end.
 
     Args:
-        key: decides on the clusters.
+        draws: uniform random numbers, which decide on the clusters.
         template: K, the kind of shape matrices, epsilon.
-        start: samples at time 0.
-        end: samples at time 1.
+        start: some samples at time 0.
+        end: some samples at time 1.
     """
-    x, x_weights = start.points[0], start.weights[0]
-    y, y_weights = end.points[0], end.weights[0]
-    full = isinstance(template.spread, Full)
-    labels = _clusters(key, y, y_weights, template.num_components)
-    target = _moments(jnp.log(labels + _TINY), y, y_weights, full)
-    source = _moments(jnp.zeros_like(labels[:1]).repeat(x.shape[0], 0), x, x_weights, full)
-    floor = 1e-3 * jnp.mean(jnp.diagonal(target.spread.dense(), axis1=1, axis2=2))
-    spread = bridge_spread(source.spread, target.spread.affine(1.0, floor), template.epsilon)
-    centers = target.mean - spread.mv(source.mean)
-    model = LightBridge(jnp.log(target.mass + _TINY), centers, spread, template.epsilon)
-    return _with_masses(model, x, x_weights, target.mass)
+    num, full = template.num_components, isinstance(template.spread, Full)
+    labels = _clusters(draws, end, num)
+    masses, means, target = _moments(labels, end, full)
+    _, middle, whole = _moments(jnp.ones_like(start.weights[None]), start, full)
+    floor = 1e-3 * jnp.mean(jnp.diagonal(target.dense(), axis1=1, axis2=2))
+    source: AbstractSpread = jax.tree.map(lambda leaf: leaf.repeat(num, 0), whole)
+    spread = bridge_spread(source, target.affine(1.0, floor), template.epsilon)
+    centers = means - spread.mv(jnp.broadcast_to(middle, means.shape))
+    model = LightBridge(jnp.log(masses + _TINY), centers, spread, template.epsilon)
+    return _with_masses(model, start, masses)
 
 
-def _moments(terms: Array, points: Array, weights: Array, full: bool) -> Moments:
-    total, log_sum, mass, first, second, overlap = block_sums(terms, points, weights, full)
-    mean = first / mass[:, None]
-    kind = Full if full else Diagonal
-    outer = mean[:, :, None] * mean[:, None, :] if full else mean**2
-    variance = second / mass.reshape(-1, *[1] * (second.ndim - 1)) - outer
-    return Moments(mass / total, mean, kind(variance), overlap / total, log_sum / total)
+def _moments(
+    labels: Float[Array, "k n"], side: Weighted, full: bool
+) -> tuple[Array, Array, AbstractSpread]:
+    weighted = labels * side.weights
+    mass = jnp.sum(weighted, axis=1)
+    second = second_moments(weighted, side.points, full)
+    return mass, *mean_and_spread(mass, weighted @ side.points, second)
 
 
-def _with_masses(model: LightBridge, x: Array, weights: Array, masses: Array) -> LightBridge:
+def _with_masses(model: LightBridge, start: Weighted, masses: Array) -> LightBridge:
     """Weights by Sinkhorn's iteration on K numbers, with all shapes held."""
-    terms = model.normaliser_terms(x) - model.log_weights
-    weights = weights / jnp.sum(weights)
+    terms = model.normaliser_exponents()(start.points) - model.log_weights[:, None]
 
     def step(log_weights, _):
-        found = weights @ jax.nn.softmax(terms + log_weights, axis=1)
+        found = jax.nn.softmax(terms + log_weights[:, None], axis=0) @ start.weights
         change = jnp.log(masses + _TINY) - jnp.log(found + _TINY)
         return log_weights + change, None
 
-    start = model.log_weights - weights @ terms
-    log_weights = jax.lax.scan(step, start, None, length=_WEIGHT_STEPS)[0]
+    begin = model.log_weights - terms @ start.weights
+    log_weights = jax.lax.scan(step, begin, None, length=_WEIGHT_STEPS)[0]
     return LightBridge(log_weights, model.centers, model.spread, model.epsilon)
 
 
-def _clusters(key: Array, points: Array, weights: Array, num: int) -> Float[Array, "n k"]:
+def _clusters(draws: Float[Array, " k"], side: Weighted, num: int) -> Float[Array, "k n"]:
     """k-means++ and Lloyd's iteration; one-hot labels."""
-    distances = lambda centers: jnp.sum((points[:, None] - centers) ** 2, axis=-1)
+    points, weights = side.points, side.weights
+    squares = jnp.sum(points**2, axis=1)
 
-    def choose(nearest, key):
-        chance = jnp.log(weights * nearest + 1e-30)
-        center = points[jax.random.categorical(key, chance)]
+    def choose(nearest, draw):
+        chances = jnp.cumsum(weights * nearest)
+        center = points[jnp.sum(chances < draw * chances[-1])]
         return jnp.minimum(nearest, jnp.sum((points - center) ** 2, axis=1)), center
 
-    keys = jax.random.split(key, num)
-    centers = jax.lax.scan(choose, jnp.full_like(weights, 1e30), keys)[1]
-    hot = lambda centers: jax.nn.one_hot(
-        jnp.argmin(distances(centers), axis=1), num, dtype=points.dtype
-    )
+    centers = jax.lax.scan(choose, jnp.ones_like(weights), draws)[1]
+
+    def hot(centers):
+        apart = jnp.sum(centers**2, axis=1)[:, None] - 2 * centers @ points.T + squares
+        return jax.nn.one_hot(jnp.argmin(apart, axis=0), num, axis=0, dtype=points.dtype)
 
     def lloyd(centers, _):
-        labels = hot(centers) * weights[:, None]
-        mass = jnp.sum(labels, axis=0)[:, None]
-        moved = labels.T @ points / jnp.where(mass > 0, mass, 1)
+        labels = hot(centers) * weights
+        mass = jnp.sum(labels, axis=1)[:, None]
+        moved = labels @ points / jnp.where(mass > 0, mass, 1)
         return jnp.where(mass > 0, moved, centers), None
 
     return hot(jax.lax.scan(lloyd, centers, None, length=_LLOYD)[0])
@@ -94,24 +95,29 @@ def split_and_merge(model: LightBridge, found: Statistics) -> LightBridge:
     """
     end = found.end
     num = model.num_components
+    index = jnp.arange(num)
     square = jnp.sum((end.mean[:, None] - end.mean[None]) ** 2, axis=-1)
     share = end.mass[:, None] * end.mass / (end.mass[:, None] + end.mass + _TINY)
-    ward = jnp.where(jnp.eye(num, dtype=bool), jnp.inf, square * share)
-    first, second = jnp.unravel_index(jnp.argmin(ward), ward.shape)
+    ward = jnp.where(index[:, None] == index, jnp.inf, square * share)
+    pair = jnp.argmin(ward)
+    first, second = pair // num, pair % num
     variances = jnp.diagonal(end.spread.dense(), axis1=1, axis2=2)
-    paired = jnp.zeros(num, bool).at[first].set(True).at[second].set(True)
-    widest = jnp.argmax(jnp.where(paired, -jnp.inf, end.mass * jnp.sum(variances, axis=1)))
-    axis = jnp.argmax(variances[widest])
-    shift = jnp.zeros_like(model.centers[0]).at[axis].set(0.7 * jnp.sqrt(variances[widest, axis]))
+    others = (index != first) & (index != second)
+    widest = jnp.argmax(jnp.where(others, end.mass * jnp.sum(variances, axis=1), -jnp.inf))
+    deviation = jnp.sqrt(variances[widest])
+    shift = jnp.where(deviation == jnp.max(deviation), 0.7 * deviation, 0)
+    # rows of a matrix that makes the new components from the old ones
+    unit = lambda k: (index == k).astype(end.mass.dtype)
     weight = end.mass[first] / (end.mass[first] + end.mass[second] + _TINY)
-    blend = lambda leaf: weight * leaf[first] + (1 - weight) * leaf[second]
-
-    def rearrange(leaf):
-        return leaf.at[first].set(blend(leaf)).at[second].set(leaf[widest])
-
-    centers = rearrange(model.centers)
-    centers = centers.at[second].add(shift).at[widest].add(-shift)
-    log_weights = rearrange(model.log_weights)
-    log_weights = log_weights.at[second].add(-jnp.log(2.0)).at[widest].add(-jnp.log(2.0))
-    spread: AbstractSpread = jax.tree.map(rearrange, model.spread)
-    return LightBridge(log_weights, centers, spread, model.epsilon)
+    merged = weight * unit(first) + (1 - weight) * unit(second)
+    rows = jnp.diag(others.astype(end.mass.dtype))
+    rows = rows + jnp.outer(unit(first), merged) + jnp.outer(unit(second), unit(widest))
+    leaves = jax.tree.map(
+        lambda leaf: jnp.tensordot(rows, leaf, 1),
+        (model.log_weights, model.centers, model.spread),
+    )
+    log_weights, centers, spread = leaves
+    halves = unit(second) + unit(widest)
+    sides = jnp.outer(unit(second) - unit(widest), shift)
+    log_weights = log_weights - jnp.log(2.0) * halves
+    return LightBridge(log_weights, centers + sides, spread, model.epsilon)

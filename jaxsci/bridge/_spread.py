@@ -21,7 +21,7 @@ class AbstractSpread(eqx.Module):
         """$S_k x_k$."""
 
     @abc.abstractmethod
-    def form(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
+    def form(self, x: Float[Array, "n d"]) -> Float[Array, "k n"]:
         """$x^T S_k x$."""
 
     @abc.abstractmethod
@@ -63,9 +63,9 @@ class Diagonal(AbstractSpread):
         """See `AbstractSpread.mv`."""
         return self.values * x
 
-    def form(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
+    def form(self, x: Float[Array, "n d"]) -> Float[Array, "k n"]:
         """See `AbstractSpread.form`."""
-        return x**2 @ self.values.T
+        return self.values @ (x**2).T
 
     def affine(self, scale: ArrayLike, shift: ArrayLike) -> "Diagonal":
         """See `AbstractSpread.affine`."""
@@ -106,9 +106,9 @@ class Full(AbstractSpread):
         """See `AbstractSpread.mv`."""
         return jnp.einsum("kde,...ke->...kd", self.matrices, x)
 
-    def form(self, x: Float[Array, "n d"]) -> Float[Array, "n k"]:
+    def form(self, x: Float[Array, "n d"]) -> Float[Array, "k n"]:
         """See `AbstractSpread.form`; one component after the other, which bounds the memory."""
-        return jax.lax.map(lambda matrix: jnp.sum((x @ matrix) * x, axis=1), self.matrices).T
+        return jax.lax.map(lambda matrix: jnp.sum((x @ matrix) * x, axis=1), self.matrices)
 
     def affine(self, scale: ArrayLike, shift: ArrayLike) -> "Full":
         """See `AbstractSpread.affine`."""

@@ -1,13 +1,14 @@
 """The expectation step: loss, component masses and moments of both sides, block by block."""
 
-from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int
 
-from ._data import Blocks
+from ._data import Blocks, Weighted
 from ._model import LightBridge
 from ._spread import AbstractSpread, Diagonal, Full
 
@@ -20,7 +21,7 @@ class Moments(eqx.Module):
         mean: $\\mu_k$.
         spread: the covariances.
         overlap: $E p_k p_l$.
-        log_sum: $E\\log\\sum_k e^{\\cdot}$ of the terms.
+        log_sum: $E\\log\\sum_k e^{\\cdot}$ of the exponents.
     """
 
     mass: Float[Array, " k"]
@@ -47,57 +48,101 @@ class Statistics(eqx.Module):
         return self.start.log_sum - self.end.log_sum
 
 
-def statistics(model: LightBridge, start: Blocks, end: Blocks, few: Bool[Array, ""]) -> Statistics:
-    """Both sides; over the few samples of the subset, or over all."""
+class Sums(eqx.Module):
+    """Weighted sums over samples, which add up over blocks.
+
+    Attributes:
+        weight: of all samples.
+        log_sum: $\\log\\sum_k e^{\\cdot}$.
+        mass: posteriors $p_k$.
+        first: $p_k x$.
+        second: $p_k x x^T$, or its diagonal.
+        overlap: $p_k p_l$.
+    """
+
+    weight: Float[Array, ""]
+    log_sum: Float[Array, ""]
+    mass: Float[Array, " k"]
+    first: Float[Array, "k d"]
+    second: Float[Array, "k d ..."]
+    overlap: Float[Array, "k k"]
+
+    def moments(self) -> Moments:
+        """The averages; a component without mass has none, and gets zeros."""
+        mean, spread = mean_and_spread(self.mass, self.first, self.second)
+        total = self.weight
+        return Moments(self.mass / total, mean, spread, self.overlap / total, self.log_sum / total)
+
+
+def statistics(model: LightBridge, data: Blocks, few: Int[Array, ""]) -> Statistics:
+    """Both sides; over `few` blocks of the subset, or over all samples where it is zero."""
     full = isinstance(model.spread, Full)
-    return Statistics(
-        _moments(model.normaliser_terms, start, model.spread.shape, full, few),
-        _moments(model.potential_terms, end, model.spread.shape, full, few),
-    )
+    zeros = no_sums(model)
+    # packed into one array each: a smaller program
+    start, unpack = ravel_pytree(zeros)
+    unpack_moments = ravel_pytree(zeros.moments())[1]
+    exponents, unpack_exponents = packed_exponents(model)
+
+    # the sides in a loop and a dynamic range of blocks: one program for all of it
+    def one(side: tuple[Array, Array]) -> Array:
+        index, exponents = side
+        terms = unpack_exponents(exponents)
+
+        def add(number: Array, sums: Array) -> Array:
+            block = data.block(index, few, number)
+            return sums + ravel_pytree(block_sums(terms(block.points), block, full))[0]
+
+        sums = jax.lax.fori_loop(0, data.count(index, few), add, start)
+        return ravel_pytree(unpack(sums).moments())[0]  # pyright: ignore[reportAttributeAccessIssue]
+
+    first, second = jax.lax.map(one, (jnp.arange(2), exponents))
+    return Statistics(unpack_moments(first), unpack_moments(second))  # pyright: ignore[reportArgumentType]
 
 
-def _moments(
-    terms: Callable[[Array], Array],
-    blocks: Blocks,
-    shape: tuple[int, int],
-    full: bool,
-    few: Array,
-) -> Moments:
-    num, dim = shape
-    dtype = blocks.points.dtype
-    second = jnp.zeros((num, dim, dim) if full else shape, dtype)
-    zeros = (jnp.zeros((), dtype), jnp.zeros(num, dtype), jnp.zeros(shape, dtype), second)
-    start = (jnp.zeros((), dtype), *zeros, jnp.zeros((num, num), dtype))
+def packed_exponents(model: LightBridge) -> tuple[Float[Array, "2 p"], Any]:
+    """Those of the normaliser and of the potential, flat, and how to unpack them."""
+    first, unpack = ravel_pytree(model.normaliser_exponents())
+    return jnp.stack([first, ravel_pytree(model.potential_exponents())[0]]), unpack
 
-    def add(b, sums):
-        points, weights = blocks.points[b], blocks.weights[b]
-        return jax.tree.map(jnp.add, sums, block_sums(terms(points), points, weights, full))
 
-    # a dynamic range of blocks: the coarse and the fine stage are one program
-    sums = jax.lax.fori_loop(*blocks.span(few), add, start)
-    total, log_sum, mass, first, second, overlap = sums
+def no_sums(model: LightBridge) -> Sums:
+    """Of no samples."""
+    num, dim = model.spread.shape
+    zeros = lambda *shape: jnp.zeros(shape, model.centers.dtype)
+    second = zeros(num, dim, dim) if isinstance(model.spread, Full) else zeros(num, dim)
+    return Sums(zeros(), zeros(), zeros(num), zeros(num, dim), second, zeros(num, num))
+
+
+def block_sums(terms: Float[Array, "k c"], block: Weighted, full: bool) -> Sums:
+    """Of one block, with posteriors $p = \\operatorname{softmax}$ of the terms."""
+    points, weights = block.points, block.weights
+    peak = jnp.max(terms, axis=0)
+    shifted = jnp.exp(terms - peak)
+    size = jnp.sum(shifted, axis=0)
+    posterior = shifted / size
+    weighted = posterior * weights
+    log_sum = jnp.sum(weights * (jnp.log(size) + peak))
+    mass, first = jnp.sum(weighted, axis=1), weighted @ points
+    second = second_moments(weighted, points, full)
+    return Sums(jnp.sum(weights), log_sum, mass, first, second, weighted @ posterior.T)
+
+
+def second_moments(
+    weights: Float[Array, "k n"], points: Float[Array, "n d"], full: bool
+) -> Float[Array, "k d ..."]:
+    """$\\sum_n w_{kn} x_n x_n^T$, or its diagonal."""
+    if full:
+        return jax.lax.map(lambda w: (points * w[:, None]).T @ points, weights)
+    return weights @ points**2
+
+
+def mean_and_spread(
+    mass: Float[Array, " k"], first: Float[Array, "k d"], second: Float[Array, "k d ..."]
+) -> tuple[Float[Array, "k d"], AbstractSpread]:
+    """Means and covariances from sums; zeros where there is no mass."""
     safe = jnp.where(mass > 0, mass, 1)
     mean = first / safe[:, None]
-    if full:
-        spread = Full(second / safe[:, None, None] - mean[:, :, None] * mean[:, None, :])
-    else:
-        spread = Diagonal(jnp.maximum(second / safe[:, None] - mean**2, 0))
-    return Moments(mass / total, mean, spread, overlap / total, log_sum / total)
-
-
-def block_sums(
-    terms: Float[Array, "c k"], points: Float[Array, "c d"], weights: Float[Array, " c"], full: bool
-) -> tuple[Array, ...]:
-    """Weight, log-sum, masses, first and second moments, overlaps of one block."""
-    peak = jnp.max(terms, axis=1, keepdims=True)
-    shifted = jnp.exp(terms - peak)
-    size = jnp.sum(shifted, axis=1, keepdims=True)
-    posterior = shifted / size
-    weighted = posterior * weights[:, None]
-    log_sum = jnp.sum(weights * (jnp.log(size) + peak)[:, 0])
-    if full:
-        second = jax.lax.map(lambda p: (points * p[:, None]).T @ points, weighted.T)
-    else:
-        second = weighted.T @ points**2
-    sums = jnp.sum(weights), log_sum, jnp.sum(weighted, axis=0), weighted.T @ points
-    return (*sums, second, weighted.T @ posterior)
+    if second.ndim == 2:
+        return mean, Diagonal(jnp.maximum(second / safe[:, None] - mean**2, 0))
+    outer = mean[:, :, None] * mean[:, None, :]
+    return mean, Full(second / safe[:, None, None] - outer)

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from ._data import Blocks
 from ._model import LightBridge
@@ -55,8 +55,9 @@ def _mass_step(found: Statistics) -> Float[Array, " k"]:
     mass = found.start.mass
     num = mass.shape[0]
     hessian = jnp.diag(mass) - found.start.overlap + jnp.outer(mass, mass)
-    hessian = hessian + 1e-9 * jnp.eye(num, dtype=mass.dtype)
-    step = jnp.linalg.solve(hessian, found.end.mass - mass)
+    ridge = 1e-9 + 8 * jnp.finfo(mass.dtype).eps
+    factor = jax.scipy.linalg.cho_factor(hessian + ridge * jnp.eye(num, dtype=mass.dtype))
+    step = jax.scipy.linalg.cho_solve(factor, found.end.mass - mass)
     return jnp.clip(step - jnp.mean(step), -1.4, 1.4)
 
 
@@ -103,17 +104,14 @@ class Sweeps(eqx.Module):
 
 
 def guarded_sweeps(
-    model: LightBridge, start: Blocks, end: Blocks, few: Array, max_sweeps: Array, rtol: Array
+    model: LightBridge, data: Blocks, few: Array, max_sweeps: Array, rtol: Array
 ) -> Sweeps:
-    """Sweep until the loss stands still; a sweep that raises it is shortened and tried again.
-
-    Where the loss falls slowly the steps are lengthened beyond the match (over-relaxation).
+    """Sweep until the loss stands still.
 
     Args:
         model: where to start.
-        start: samples at time 0.
-        end: samples at time 1.
-        few: whether to look at the subset only.
+        data: samples of both sides.
+        few: how many blocks of the subset to look at; 0 for all samples.
         max_sweeps: the most trials.
         rtol: the fall of the loss, in units of one nat, that counts as standing still.
 
@@ -122,29 +120,41 @@ def guarded_sweeps(
     """
 
     def step(state: Sweeps) -> Sweeps:
-        target = matched(state.model, state.found)
-        trial = between(state.model, target, state.length)
-        # the first look is at the model itself: one copy of the statistics in the program
-        first = state.count == 0
-        model = jax.tree.map(lambda a, b: jnp.where(first, a, b), state.model, trial)
-        found = statistics(model, start, end, few)
-        fall = state.found.loss - found.loss
-        rounding = 100 * jnp.finfo(fall.dtype).eps * (1 + jnp.abs(found.loss))
-        better = first | (fall >= -rounding)  # false for NaN
-        count, none = state.count + 1, jnp.zeros_like(state.refused)
-        # slow convergence: go further than the match, as long as the loss falls
-        slow = fall > _SLOW * state.gain
-        longer = jnp.where(slow, jnp.minimum(_LENGTHEN * state.length, _LONGEST), 1.0)
-        taken = Sweeps(model, found, longer, fall, none, count)
-        shorter = jnp.where(state.length > 1, 1.0, _SHORTEN * state.length)
-        refused = state.refused + 1
-        kept = Sweeps(state.model, state.found, shorter, state.gain, refused, count)
-        return jax.tree.map(lambda a, b: jnp.where(better, a, b), taken, kept)
+        trial = proposed(state)
+        return advanced(state, trial, statistics(trial, data, few))
 
-    def go_on(state: Sweeps) -> Array:
-        return (state.count < max_sweeps) & (state.refused < REFUSALS) & (state.gain > rtol)
-
+    go_on = lambda state: unfinished(state, max_sweeps, rtol)
     return jax.lax.while_loop(go_on, step, blank_sweeps(model))
+
+
+def unfinished(state: Sweeps, max_sweeps: Array, rtol: Array) -> Bool[Array, ""]:
+    """Whether to sweep on."""
+    return (state.count < max_sweeps) & (state.refused < REFUSALS) & (state.gain > rtol)
+
+
+def proposed(state: Sweeps) -> LightBridge:
+    """The model to look at next: the first itself, then a step towards the match."""
+    target = matched(state.model, state.found)
+    trial = between(state.model, target, state.length)
+    return jax.tree.map(lambda a, b: jnp.where(state.count == 0, a, b), state.model, trial)
+
+
+def advanced(state: Sweeps, trial: LightBridge, found: Statistics) -> Sweeps:
+    """The next state, given the proposed model and its statistics.
+
+    A proposal that raises the loss is refused and the next step is shorter; where the loss falls
+    slowly the next step goes beyond the match (over-relaxation).
+    """
+    fall = state.found.loss - found.loss
+    rounding = 100 * jnp.finfo(fall.dtype).eps * (1 + jnp.abs(found.loss))
+    better = (state.count == 0) | (fall >= -rounding)  # false for NaN
+    count, none = state.count + 1, jnp.zeros_like(state.refused)
+    slow = fall > _SLOW * state.gain
+    longer = jnp.where(slow, jnp.minimum(_LENGTHEN * state.length, _LONGEST), 1.0)
+    taken = Sweeps(trial, found, longer, fall, none, count)
+    shorter = jnp.where(state.length > 1, 1.0, _SHORTEN * state.length)
+    kept = Sweeps(state.model, state.found, shorter, state.gain, state.refused + 1, count)
+    return jax.lax.cond(better, lambda: taken, lambda: kept)
 
 
 def blank_sweeps(model: LightBridge) -> Sweeps:

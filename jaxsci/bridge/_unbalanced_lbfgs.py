@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import AbstractMethod, Solution, freeze
-from ._data import Weighted, blocks, check_samples
+from ._data import Weighted, check_samples, subset
 from ._implicit import implicit_root, newton_steps
 from ._mixture import GaussianMixture
 from ._model import LightBridge
@@ -124,15 +124,16 @@ def _seeded(
 
     The bridge from one point, for epsilon one, is the mixture of its end itself.
     """
-    first, second, third, fourth = jax.random.split(key, 4)
-    x, y = blocks(first, start, size, 1), blocks(second, end, size, 1)
-    bridge = seed(third, model.bridge, x, y)
-    origin = jnp.zeros_like(start.points[:1])
-    point = blocks(first, Weighted(origin, jnp.ones_like(origin[:, 0])), 1, 1)
     num, dim = model.source.means.shape
+    num_end = model.bridge.num_components
+    draws = jax.random.uniform(key, (num_end + num,), start.points.dtype)
+    x, y = subset(start, size), subset(end, size)
+    bridge = seed(draws[:num_end], model.bridge, x, y)
+    origin = jnp.zeros_like(start.points[:1])
+    point = Weighted(origin, jnp.ones_like(origin[:, 0]))
     full = isinstance(model.bridge.spread, Full)
     template = LightBridge.blank(dim, num, jnp.ones_like(bridge.epsilon), full=full)
-    return _Parameters(free(bridge), free(seed(fourth, template, point, x)))
+    return _Parameters(free(bridge), free(seed(draws[num_end:], template, point, x)))
 
 
 def _gradient(loss: Any, unpack: Any) -> Any:
