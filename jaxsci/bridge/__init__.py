@@ -27,5 +27,6 @@ from ._spread import Diagonal as Diagonal
 from ._spread import Full as Full
 from ._stochastic import LightSB as LightSB
 from ._stochastic import LightSBM as LightSBM
+from ._streamed import Streamed as Streamed
 from ._unbalanced import UnbalancedBridge as UnbalancedBridge
 from ._unbalanced_lbfgs import UnbalancedLBFGS as UnbalancedLBFGS

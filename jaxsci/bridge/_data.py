@@ -80,7 +80,7 @@ def check_samples(owner: str, data: Any, model: Any) -> tuple[Weighted, Weighted
         model: with `dim` and `num_components`.
 
     Raises:
-        TypeError: if `data` is not a pair.
+        TypeError: if `data` is not a pair, or not in memory.
         ValueError: if shapes disagree, a row is not finite, samples are too few, or weights do not
             sum to one.
     """
@@ -90,20 +90,36 @@ def check_samples(owner: str, data: Any, model: Any) -> tuple[Weighted, Weighted
     return first, second
 
 
-def _check_finite(owner: str, name: str, points: np.ndarray) -> None:
+def check_finite(owner: str, name: str, points: np.ndarray, first: int = 0) -> None:
+    """Refuse rows that are not finite.
+
+    Args:
+        owner: the method, for messages.
+        name: what the rows are called.
+        points: shape `(n, D)`.
+        first: the number of the first row.
+
+    Raises:
+        ValueError: naming the first bad row.
+    """
     with np.errstate(all="ignore"):
         if np.isfinite(points.sum()):  # a sum is cheap, and not finite if one entry is not
             return
     bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if bad.size:
         raise ValueError(
-            f"{owner}: {name} is not finite in {bad.size} row(s), the first is row {bad[0]}; "
-            "remove or repair them."
+            f"{owner}: {name} is not finite in {bad.size} row(s), the first is row "
+            f"{first + bad[0]}; remove or repair them."
         )
 
 
 def _one(owner: str, name: str, side: Any, model: Any) -> Weighted:
     dtype = model.centers.dtype
+    if hasattr(side, "chunks"):
+        raise TypeError(
+            f"{owner}: {name} is Streamed, which only MomentMatching reads; give it a part that "
+            f"fits into memory: {name}.subset(100_000)."
+        )
     points = jnp.asarray(side.points if isinstance(side, Weighted) else side, dtype)
     if points.ndim != 2 or points.shape[1] != model.dim:
         raise ValueError(
@@ -117,7 +133,7 @@ def _one(owner: str, name: str, side: Any, model: Any) -> Weighted:
             "components."
         )
     if concrete(points):
-        _check_finite(owner, name, np.asarray(points))
+        check_finite(owner, name, np.asarray(points))
     if not isinstance(side, Weighted):
         return Weighted(points, jnp.full(num, 1 / num, dtype))
     weights = jnp.asarray(side.weights, dtype)
@@ -155,15 +171,18 @@ def _at_least(side: Weighted, num: int) -> Weighted:
 
 
 def subset(samples: Weighted, size: int) -> Weighted:
-    """At most `size` of the samples, and any part of them, is spread evenly over all the rows.
+    """At most `size` of the samples, and any part of them, is spread evenly over all the rows."""
+    index = even_rows(samples.points.shape[0], size)
+    weights = samples.weights[index]
+    return Weighted(samples.points[index], weights / jnp.sum(weights))
 
-    Rows are taken in steps of about the golden ratio of their number, coprime to it: each once,
-    however the data are sorted.
+
+def even_rows(num: int, size: int) -> np.ndarray:
+    """At most `size` numbers below `num`, each once, evenly spread however the rows are sorted.
+
+    They go in steps of about the golden ratio of `num`, coprime to it.
     """
-    num = samples.points.shape[0]
     step = round(num * _GOLDEN)
     while math.gcd(step, num) != 1:
         step += 1
-    index = np.arange(min(size, num)) * step % num
-    weights = samples.weights[index]
-    return Weighted(samples.points[index], weights / jnp.sum(weights))
+    return np.arange(min(size, num)) * step % num

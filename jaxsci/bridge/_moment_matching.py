@@ -14,6 +14,8 @@ from ._model import LightBridge
 from ._parameters import differentiable, polished
 from ._search import COARSE_BLOCKS, search
 from ._seeding import seed
+from ._streamed import Streamed, check_streamed
+from ._streamed_sweep import streamed_sweeps
 from ._sweep import REFUSALS, Sweeps
 
 _SEED_SAMPLES, _PER_COMPONENT = 1024, 32  # that clusters are made of, at least
@@ -31,7 +33,8 @@ class MomentMatching(AbstractMethod):
     The start is the best of several k-means++ clusterings of the end; then components
     are moved from where two share a cluster to where one spans two, as long as the loss falls.
 
-    The fitted bridge is differentiable in epsilon and in the samples, implicitly.
+    The fitted bridge is differentiable in epsilon and in the samples, implicitly. Samples larger
+    than memory come as `Streamed`; then nothing is differentiable.
 
     Attributes:
         num_starts: clusterings that are tried.
@@ -73,9 +76,11 @@ class MomentMatching(AbstractMethod):
             ValueError: if the samples do not fit the model, or no key is given.
         """
         model, data = problem
-        start, end = check_samples("MomentMatching", data, model)
         if key is None:
             raise ValueError("MomentMatching: give a random key, for the clusters to start from.")
+        if isinstance(data, tuple) and any(isinstance(side, Streamed) for side in data):
+            return self._run_streamed(model, data, key)
+        start, end = check_samples("MomentMatching", data, model)
         settings = (
             self.num_starts,
             self.num_moves,
@@ -86,6 +91,20 @@ class MomentMatching(AbstractMethod):
         rtol = None if self.rtol is None else jnp.asarray(self.rtol, model.centers.dtype)
         found = _fit(model, start, end, key, jnp.asarray(self.max_sweeps), rtol, settings)
         return _rescue(found, (start, end)) if _is_stuck(found) else found
+
+    def _run_streamed(self, model: LightBridge, data: tuple[Any, ...], key: Array) -> Solution:
+        """A fit to a part that fits into memory, then sweeps over everything."""
+        sides = check_streamed("MomentMatching", data, model)
+        few = [side.subset(side.chunk, model.centers.dtype) for side in sides]
+        begin = self.run((model, tuple(few)), key=key).value
+        middle = jnp.stack([side.weights @ side.points for side in few])
+        rtol = _enough(begin, *(1 / side.num for side in sides)) if self.rtol is None else self.rtol
+        rtol, most = jnp.asarray(rtol, middle.dtype), jnp.asarray(self.max_sweeps)
+        moved = begin.shifted(*-middle)
+        found, interrupted = streamed_sweeps(moved, sides, middle, most, rtol, self.block_size)
+        result = RESULTS.interrupted if interrupted else _judge(found, rtol)
+        value = found.model.shifted(*middle).normalised()
+        return Solution(value, result, _stats(found, middle, value.epsilon))
 
 
 def _is_stuck(found: Solution) -> bool:
@@ -119,17 +138,12 @@ def _fit(
     frozen = frozen.shifted(*-data.middle)
     seeds = _seeds(key, frozen, data, num_starts, from_model)
     num_moves *= model.num_components > 2
-    rtol = _enough(frozen, first, second) if rtol is None else rtol
+    if rtol is None:
+        rtol = _enough(frozen, *(jnp.sum(side.weights**2) for side in (first, second)))
     found = search(seeds, data, num_moves, max_sweeps, rtol)
     fitted = found.model.shifted(*data.middle)
     fitted = eqx.tree_at(lambda m: m.epsilon, fitted, model.epsilon)
-    stats = {
-        "loss": found.found.loss + data.middle[0] @ data.middle[1] / frozen.epsilon,
-        "num_sweeps": found.count,
-        "last_gain": found.gain,
-        "refused": found.refused,
-        "least_mass": jnp.min(found.found.end.mass),
-    }
+    stats = _stats(found, data.middle, frozen.epsilon)
     if num_newton:
         best = polished(freeze(fitted), first, second, num_newton)
         fitted = eqx.tree_at(lambda m: m.epsilon, best, model.epsilon)
@@ -149,11 +163,28 @@ def _seeds(
     return jax.vmap(lambda draw: seed(draw, template, x, y))(draws)
 
 
-def _enough(model: LightBridge, *sides: Weighted) -> Float[Array, ""]:
-    """The fall of the loss, in nats, that the noise of the samples makes meaningless."""
+def _enough(model: LightBridge, *noise: ArrayLike) -> Float[Array, ""]:
+    """The fall of the loss, in nats, that the noise of the samples makes meaningless.
+
+    Args:
+        model: with all its parameters.
+        noise: of each side, one over the effective number of samples.
+    """
     num_parameters = sum(leaf.size for leaf in jax.tree.leaves(model)) - 2
-    noise = jnp.max(jnp.stack([jnp.sum(side.weights**2) for side in sides]))
-    return _RTOL * num_parameters * noise
+    return _RTOL * num_parameters * jnp.max(jnp.stack([jnp.asarray(part) for part in noise]))
+
+
+def _stats(found: Sweeps, middle: Array, epsilon: Array) -> dict[str, Array]:
+    """Statistics of a fit to data relative to `middle`; the loss is that of the data themselves."""
+    start, end = found.found.start, found.found.end
+    apart = start.mass @ start.mean @ middle[1] + middle[0] @ (end.mass @ end.mean)
+    return {
+        "loss": found.found.loss + (middle[0] @ middle[1] + apart) / epsilon,
+        "num_sweeps": found.count,
+        "last_gain": found.gain,
+        "refused": found.refused,
+        "least_mass": jnp.min(end.mass),
+    }
 
 
 def _judge(sweeps: Sweeps, rtol: Array) -> RESULTS:

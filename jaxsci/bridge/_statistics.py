@@ -9,6 +9,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int
 
 from ._data import Blocks, Weighted
+from ._exponents import Exponents
 from ._model import LightBridge
 from ._spread import AbstractSpread, Diagonal, Full
 
@@ -79,24 +80,30 @@ def statistics(model: LightBridge, data: Blocks, few: Int[Array, ""]) -> Statist
     full = isinstance(model.spread, Full)
     zeros = no_sums(model)
     # packed into one array each: a smaller program
-    start, unpack = ravel_pytree(zeros)
-    unpack_moments = ravel_pytree(zeros.moments())[1]
     exponents, unpack_exponents = packed_exponents(model)
+    unpack = ravel_pytree(zeros.moments())[1]
 
-    # the sides in a loop and a dynamic range of blocks: one program for all of it
+    # the sides in a loop: one program for both
     def one(side: tuple[Array, Array]) -> Array:
         index, exponents = side
-        terms = unpack_exponents(exponents)
-
-        def add(number: Array, sums: Array) -> Array:
-            block = data.block(index, few, number)
-            return sums + ravel_pytree(block_sums(terms(block.points), block, full))[0]
-
-        sums = jax.lax.fori_loop(0, data.count(index, few), add, start)
-        return ravel_pytree(unpack(sums).moments())[0]  # pyright: ignore[reportAttributeAccessIssue]
+        sums = side_sums(unpack_exponents(exponents), data, index, few, full, zeros)
+        return ravel_pytree(sums.moments())[0]
 
     first, second = jax.lax.map(one, (jnp.arange(2), exponents))
-    return Statistics(unpack_moments(first), unpack_moments(second))  # pyright: ignore[reportArgumentType]
+    return Statistics(unpack(first), unpack(second))  # pyright: ignore[reportArgumentType]
+
+
+def side_sums(
+    terms: Exponents, data: Blocks, side: Array, few: Array, full: bool, zeros: Sums
+) -> Sums:
+    """Over the blocks of one side; over `few` blocks of its subset, or over all for zero."""
+    start, unpack = ravel_pytree(zeros)
+
+    def add(number: Array, sums: Array) -> Array:
+        block = data.block(side, few, number)
+        return sums + ravel_pytree(block_sums(terms(block.points), block, full))[0]
+
+    return unpack(jax.lax.fori_loop(0, data.count(side, few), add, start))  # pyright: ignore[reportReturnType]
 
 
 def packed_exponents(model: LightBridge) -> tuple[Float[Array, "2 p"], Any]:
