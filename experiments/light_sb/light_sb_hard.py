@@ -41,15 +41,22 @@ def lost_cluster(keys: int, num: int, dim: int = 16) -> dict[str, float]:
     return {"bare": max(alone), "default": max(restarted), "lost": lost, "keys": keys}
 
 
-def sample_floor(nums: tuple[int, ...], dim: int = 2) -> dict[str, float]:
-    """The error at epsilon 0.1 for growing numbers of samples, and the loss below the truth's."""
+def sample_floor(nums: tuple[tuple[int, int], ...], dim: int = 2) -> dict[str, float]:
+    """The error at epsilon 0.1 for growing numbers of samples, and the loss below the truth's.
+
+    Args:
+        nums: samples of the start and of the end.
+        dim: D.
+    """
     asked = Asked("A", dim, 0.1, 0.0, 0.0)
     found = {}
-    for num in nums:
-        case = instance(asked, 0, num)
-        solution = fit(template(asked), case.data, MomentMatching(), key=jax.random.key(0))
-        found[f"error_{num}"] = case.error(solution.value)
-        found[f"excess_loss_{num}"] = float(solution.stats["loss"] - case.truth.loss(*case.data))
+    for start, end in nums:
+        case = instance(asked, 0, max(start, end))
+        data = case.data[0][:start], case.data[1][:end]
+        solution = fit(template(asked), data, MomentMatching(), key=jax.random.key(0))
+        found[f"error_{start}_{end}"] = case.error(solution.value)
+        excess = solution.stats["loss"] - case.truth.loss(*data)
+        found[f"excess_loss_{start}_{end}"] = float(excess)
     return found
 
 

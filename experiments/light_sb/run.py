@@ -154,8 +154,9 @@ def _hard(settings: Settings, run: Run) -> dict[str, Any]:
     run.accept(Row.at_most("guarded sweeps: largest rise of the loss", rise, 1e-9))
     lost = lost_cluster(8, settings.num_samples)
     run.accept(Row.at_most("D=16, eps=0.1, worst of 8 keys: cBW-UVP, %", lost["default"], 0.1))
-    floor = sample_floor((20_000, 200_000))
-    gain = floor["error_20000"] / floor["error_200000"]
+    few, many, most = 20_000, 200_000, 2_000_000
+    floor = sample_floor(((few, few), (many, many), (most, many), (many, most), (most, most)))
+    gain = floor[f"error_{few}_{few}"] / floor[f"error_{many}_{many}"]
     run.accept(Row.at_least("eps=0.1: error falls with ten times the samples by", gain, 3))
     print(f"hard: {lost}, {floor}, plain sweeps rise by {raised['plain_rise']:.3g}", flush=True)
     return {"raised": raised, "lost": lost, "floor": floor}
@@ -204,14 +205,17 @@ def _against_torch(label: str, rivals: dict, seconds: float, bound: float, run: 
         run.accept(Row(label, f">= {bound:g}", NOT_RUN, False))
 
 
-def _sweep(settings: Settings, run: Run) -> dict[str, float]:
-    num = 4000
-    found = sweep_seconds(64, num, settings.repeats)
-    label = f"64 epsilons, {num} samples: vmapped against one at a time, per fit"
-    bound = asked_for.FASTER_IN_A_SWEEP[0]
-    run.accept(Row.at_least(label, found["single"] / found["vmap"], bound))
-    print(f"sweep, CPU s per fit: {found}", flush=True)
-    return found
+def _sweep(settings: Settings, run: Run) -> dict[int, dict[str, float]]:
+    """With few samples a fit costs what its steps cost to start, which lanes share."""
+    sizes = {}
+    for num in (100, 200, 500, 1000, 4000):
+        found = sweep_seconds(64, num, settings.repeats)
+        label = f"64 epsilons, {num} samples: vmapped against one at a time, per fit"
+        bound = asked_for.FASTER_IN_A_SWEEP[0]
+        run.accept(Row.at_least(label, found["single"] / found["vmap"], bound))
+        print(f"sweep, {num} samples, CPU s per fit: {found}", flush=True)
+        sizes[num] = found
+    return sizes
 
 
 def _pictures(run: Run) -> None:
