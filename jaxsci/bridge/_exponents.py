@@ -1,6 +1,7 @@
 """Logarithms of Gaussians without their constants: what both sides of a bridge are made of."""
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float
 
 from ._spread import AbstractSpread
@@ -21,4 +22,7 @@ class Exponents(eqx.Module):
 
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "k n"]:
         """All of them; samples come last, so that sums over K run along whole vectors."""
+        # XLA of jaxlib 0.10 reads foreign memory on the CPU where it fuses equal rows (a broadcast)
+        # into these products and a maximum over K; rows behind the barrier are not fused
+        x = jax.lax.optimization_barrier(x)
         return self.offset[:, None] + self.slope @ x.T + self.curvature.form(x) / 2

@@ -162,3 +162,21 @@ def test_shapes_must_agree():
         LightBridge(jnp.zeros(2), jnp.zeros((3, 2)), Diagonal(jnp.ones((3, 2))), 1.0)
     with pytest.raises(ValueError, match="at least 1"):
         LightBridge.blank(2, 0, 1.0)
+
+
+def test_equal_starts_in_compiled_code():
+    # a fused product of a broadcast and a maximum over components once read foreign memory
+    pair = mixture_pair(2, 1.0, "A", 0)
+    start = jnp.asarray([0.3, -0.7])
+    alone = pair.truth.conditional(start).log_weights
+
+    @jax.jit
+    def many(x):
+        wide = jnp.broadcast_to(x, (1000, 2))
+        plan = pair.truth.conditional(wide)
+        return plan.log_weights, pair.truth.log_normaliser(wide), pair.truth.log_potential(wide)
+
+    weights, normaliser, potential = many(start)
+    np.testing.assert_allclose(weights, jnp.broadcast_to(alone, weights.shape), rtol=1e-12)
+    np.testing.assert_allclose(normaliser, pair.truth.log_normaliser(start), rtol=1e-12)
+    np.testing.assert_allclose(potential, pair.truth.log_potential(start), rtol=1e-12)
