@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,11 +15,14 @@ import jax.numpy as jnp
 from gp_hm_rivals import NotCovered, finite_differences, relative_error
 from gp_hm_rows import Asked
 
-from jaxsci import RESULTS, JaxsciError, solve
+from jaxsci import RESULTS, solve
 from jaxsci.gp import GPHM, KroneckerGP, SpectralFeatureGP, StudentTSpectralMixture
 from jaxsci.gp._reference import BENCHMARKS, Benchmark
 from jaxsci.pde import AbstractPDE
+from jaxsci.run import child_report, peak_gigabytes
 from jaxsci.spectral import ChebyshevCollocation
+
+_CHILD = Path(__file__).with_name("gp_hm_child.py")
 
 _DENSE = 1000  # the largest Gram matrix that the table assembles
 
@@ -152,7 +153,7 @@ def probe(asked_index: int, cache: str) -> None:
 def compile_seconds(asked_index: int) -> tuple[float, float]:
     """Compilation in a cold process, and in a second one that finds the cache."""
     with tempfile.TemporaryDirectory() as cache:
-        runs = [_child(["--probe", str(asked_index), cache]) for _ in range(2)]
+        runs = [child_report(_CHILD, "--probe", str(asked_index), cache) for _ in range(2)]
     return runs[0]["compile"], runs[1]["compile"]
 
 
@@ -170,29 +171,12 @@ def scale(num: int) -> None:
 
     (_, deviation, found), first, warm = timed(program, 1)
     error = relative_error(found, benchmark.exact_on_grid(*benchmark.test_axes()))
-    memory = _peak_gigabytes()
+    memory = peak_gigabytes()
     report = {"error": error, "first": first, "warm": warm, "memory_gb": memory}
     report["deviation"] = float(jnp.sqrt(jnp.mean(deviation**2)))
     sys.stdout.write(json.dumps(report) + "\n")
 
 
-def _peak_gigabytes() -> float:
-    """The most memory that this process has held; `getrusage` would count its parent's as well."""
-    with open("/proc/self/status") as status:
-        kilobytes = next(line.split()[1] for line in status if line.startswith("VmHWM"))
-    return int(kilobytes) / 1e6
-
-
 def scale_report(num: int) -> dict[str, float]:
     """`scale` in a process of its own, so that its memory is its own."""
-    return _child(["--scale", str(num)])
-
-
-def _child(arguments: list[str]) -> dict[str, float]:
-    command = [sys.executable, str(Path(__file__).with_name("gp_hm_child.py")), *arguments]
-    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    environment = {**os.environ, "XLA_FLAGS": flags, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode != 0:
-        raise JaxsciError(f"a measuring process failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return child_report(_CHILD, "--scale", str(num))

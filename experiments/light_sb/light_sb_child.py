@@ -1,4 +1,4 @@
-"""A fresh process that fits once and prints the CPU seconds; started by `light_sb_measure`."""
+"""A fresh process that measures one thing and prints it; started by its siblings."""
 
 import json
 import sys
@@ -7,12 +7,12 @@ import jax
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
-    from light_sb_measure import instance, measure_fit
-    from light_sb_rows import Asked
+    from light_sb_measure import first_fit
+    from light_sb_streamed import streamed_fit
 
-    variant, dim, epsilon, num = sys.argv[1:]
-    asked = Asked(variant, int(dim), float(epsilon), 0.0, 0.0)
-    case = instance(asked, 0, int(num))
-    jax.block_until_ready(case.data)
-    first = measure_fit(case, asked, 0, 0)["first"]
-    sys.stdout.write(json.dumps({"first": first}) + "\n")
+    if sys.argv[1] == "--streamed":
+        report = streamed_fit(int(sys.argv[2]), int(sys.argv[3]))
+    else:
+        variant, dim, epsilon, num = sys.argv[2:]
+        report = first_fit(variant, int(dim), float(epsilon), int(num))
+    sys.stdout.write(json.dumps(report) + "\n")

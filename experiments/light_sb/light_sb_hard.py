@@ -12,7 +12,7 @@ from light_sb_rows import Asked
 from jaxsci import fit
 from jaxsci.bridge import LightBridge, MomentMatching
 from jaxsci.bridge._data import Blocks, blocks, check_samples
-from jaxsci.bridge._seeding import seed
+from jaxsci.bridge._seeding import draw, seed
 from jaxsci.bridge._statistics import statistics
 from jaxsci.bridge._sweep import guarded_sweeps, matched
 
@@ -72,7 +72,7 @@ def raised_losses(sweeps: int, num: int = 4000) -> dict[str, Any]:
     x1, x0 = instance(Asked("B", 16, 0.1, 0.0, 0.0), 0, num).data
     blank = LightBridge.blank(16, 10, 0.1)
     sides = check_samples("light_sb", (x0, x1), blank)
-    clusters = seed(jax.random.uniform(jax.random.key(3), (10,)), blank, *sides)
+    clusters = seed(draw(jax.random.key(3), 10, x0.dtype), blank, *sides)
     poor = LightBridge(blank.log_weights, x1[:10], clusters.spread, blank.epsilon)
     plain, guarded = _histories(poor, blocks(sides, num, 1), sweeps)
     rise = lambda history: float(jnp.max(jnp.diff(history)))

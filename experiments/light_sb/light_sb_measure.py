@@ -1,10 +1,6 @@
 """Measurements on the mixtures benchmark: errors, losses and CPU time of a fit."""
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from light_sb_rows import Asked
 
-from jaxsci import JaxsciError, fit
+from jaxsci import fit
 from jaxsci.bridge import (
     LightBridge,
     MomentMatching,
@@ -24,7 +20,9 @@ from jaxsci.bridge import (
     sampled_conditional_bw_uvp,
 )
 from jaxsci.bridge._reference import mixture_pair
+from jaxsci.run import child_report
 
+CHILD = Path(__file__).with_name("light_sb_child.py")
 COMPONENTS = 5
 _LANES = 8  # fits side by side whose work stays in the cache
 _BLOCK = 10_000  # samples drawn at a time: the plans of all of them would not fit into memory
@@ -149,11 +147,13 @@ def sweep_seconds(count: int, num: int, repeats: int) -> dict[str, float]:
 
 def first_fit_seconds(asked: Asked, num: int) -> float:
     """CPU seconds of one fit in a fresh process, compilation included, importing left out."""
-    arguments = [asked.variant, str(asked.dim), str(asked.epsilon), str(num)]
-    command = [sys.executable, str(Path(__file__).with_name("light_sb_child.py")), *arguments]
-    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    environment = {**os.environ, "XLA_FLAGS": flags, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode != 0:
-        raise JaxsciError(f"a measuring process failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])["first"]
+    arguments = (asked.variant, str(asked.dim), str(asked.epsilon), str(num))
+    return child_report(CHILD, "--first", *arguments)["first"]
+
+
+def first_fit(variant: str, dim: int, epsilon: float, num: int) -> dict[str, float]:
+    """What a fresh process reports for `first_fit_seconds`."""
+    asked = Asked(variant, dim, epsilon, 0.0, 0.0)
+    case = instance(asked, 0, num)
+    jax.block_until_ready(case.data)
+    return {"first": measure_fit(case, asked, 0, 0)["first"]}

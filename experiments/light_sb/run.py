@@ -29,6 +29,7 @@ from light_sb_measure import (
 )
 from light_sb_rivals import all_rivals
 from light_sb_rows import LEARNING_RATES, ROWS, TIMED, Asked
+from light_sb_streamed import streamed_report
 from light_sb_torch import INSTALLED, NOT_RUN, torch_light_sb
 
 from jaxsci.run import Row, Run, script
@@ -78,6 +79,7 @@ def main(settings: Settings, run: Run) -> dict[str, Any]:
     if not settings.quick:
         metrics["inverse"] = _inverse(run)
         metrics["hard"] = _hard(settings, run)
+        metrics["streamed"] = _streamed(run)
     if settings.rivals and not settings.quick:
         metrics["rivals"] = {row.label: _rivals(row, metrics[row.label], settings) for row in rows}
         _ratios(metrics, settings, run)
@@ -160,6 +162,15 @@ def _hard(settings: Settings, run: Run) -> dict[str, Any]:
     run.accept(Row.at_least("eps=0.1: error falls with ten times the samples by", gain, 3))
     print(f"hard: {lost}, {floor}, plain sweeps rise by {raised['plain_rise']:.3g}", flush=True)
     return {"raised": raised, "lost": lost, "floor": floor}
+
+
+def _streamed(run: Run) -> dict[str, float]:
+    found = streamed_report(6_000_000)
+    share = found["memory_gb"] / found["data_gb"]
+    run.accept(Row.at_most("fit from files: memory over the size of the data", share, 0.5))
+    run.accept(Row.at_most("fit from files, D=16, eps=1: cBW-UVP, %", found["error"], 0.005))
+    print(f"streamed: {found}", flush=True)
+    return found
 
 
 def _rivals(asked: Asked, found: dict[str, float], settings: Settings) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike
@@ -13,7 +12,7 @@ from ._data import Weighted, check_samples, subset
 from ._model import LightBridge
 from ._parameters import differentiable, free
 from ._quasi_newton import quasi_newton
-from ._seeding import seed
+from ._seeding import draw, seed
 
 
 class LBFGS(AbstractMethod):
@@ -61,7 +60,7 @@ class LBFGS(AbstractMethod):
 def _seeded(
     model: LightBridge, start: Weighted, end: Weighted, key: Array, size: int
 ) -> LightBridge:
-    draws = jax.random.uniform(key, (model.num_components,), model.centers.dtype)
+    draws = draw(key, model.num_components, model.centers.dtype)
     found = seed(draws, model, subset(start, size), subset(end, size))
     return eqx.tree_at(lambda m: m.epsilon, freeze(found), model.epsilon)
 

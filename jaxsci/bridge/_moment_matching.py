@@ -13,13 +13,13 @@ from ._lbfgs import LBFGS
 from ._model import LightBridge
 from ._parameters import differentiable, polished
 from ._search import COARSE_BLOCKS, search
-from ._seeding import seed
+from ._seeding import draw, seed
 from ._streamed import Streamed, check_streamed
 from ._streamed_sweep import streamed_sweeps
 from ._sweep import REFUSALS, Sweeps
 
-_SEED_SAMPLES, _PER_COMPONENT = 1024, 32  # that clusters are made of, at least
-_RTOL = 0.02  # per parameter, over the number of samples: their noise costs 0.5
+_SEED_SAMPLES, _PER_COMPONENT = 2048, 32  # that clusters are made of, at least
+_RTOL = 0.2  # over the number of samples: the noise of one parameter costs 0.5
 
 
 class MomentMatching(AbstractMethod):
@@ -41,8 +41,8 @@ class MomentMatching(AbstractMethod):
         num_moves: split-and-merge moves that are tried.
         max_sweeps: the most sweeps over all samples.
         block_size: samples that are worked on at a time; the search for a start sees twelve blocks.
-        rtol: a sweep that lowers the loss by less, in nats, is the last; by default 0.02 for each
-            parameter over the number of samples, a 25th of what their noise costs.
+        rtol: a sweep that lowers the loss by less, in nats, is the last; by default 0.2 over the
+            number of samples, less than the noise of a single parameter costs.
         from_model: start from the given model instead of clusters.
         num_newton: Newton steps on all parameters after the sweeps, which stop where the loss has
             no more digits: derivatives of the fit are then good to about six; a step or two, for
@@ -98,7 +98,7 @@ class MomentMatching(AbstractMethod):
         few = [side.subset(side.chunk, model.centers.dtype) for side in sides]
         begin = self.run((model, tuple(few)), key=key).value
         middle = jnp.stack([side.weights @ side.points for side in few])
-        rtol = _enough(begin, *(1 / side.num for side in sides)) if self.rtol is None else self.rtol
+        rtol = _enough(*(1 / side.num for side in sides)) if self.rtol is None else self.rtol
         rtol, most = jnp.asarray(rtol, middle.dtype), jnp.asarray(self.max_sweeps)
         moved = begin.shifted(*-middle)
         found, interrupted = streamed_sweeps(moved, sides, middle, most, rtol, self.block_size)
@@ -139,7 +139,7 @@ def _fit(
     seeds = _seeds(key, frozen, data, num_starts, from_model)
     num_moves *= model.num_components > 2
     if rtol is None:
-        rtol = _enough(frozen, *(jnp.sum(side.weights**2) for side in (first, second)))
+        rtol = _enough(*(jnp.sum(side.weights**2) for side in (first, second)))
     found = search(seeds, data, num_moves, max_sweeps, rtol)
     fitted = found.model.shifted(*data.middle)
     fitted = eqx.tree_at(lambda m: m.epsilon, fitted, model.epsilon)
@@ -159,19 +159,18 @@ def _seeds(
         return jax.tree.map(lambda leaf: leaf[None], template)
     size = max(_SEED_SAMPLES, _PER_COMPONENT * template.num_components)
     x, y = (data.some(side, size) for side in (0, 1))
-    draws = jax.random.uniform(key, (num, template.num_components), x.weights.dtype)
-    return jax.vmap(lambda draw: seed(draw, template, x, y))(draws)
+    draws = draw(key, num * template.num_components, x.weights.dtype)
+    each = draws.reshape(num, template.num_components, -1)
+    return jax.vmap(lambda one: seed(one, template, x, y))(each)
 
 
-def _enough(model: LightBridge, *noise: ArrayLike) -> Float[Array, ""]:
+def _enough(*noise: ArrayLike) -> Float[Array, ""]:
     """The fall of the loss, in nats, that the noise of the samples makes meaningless.
 
     Args:
-        model: with all its parameters.
         noise: of each side, one over the effective number of samples.
     """
-    num_parameters = sum(leaf.size for leaf in jax.tree.leaves(model)) - 2
-    return _RTOL * num_parameters * jnp.max(jnp.stack([jnp.asarray(part) for part in noise]))
+    return _RTOL * jnp.max(jnp.stack([jnp.asarray(part) for part in noise]))
 
 
 def _stats(found: Sweeps, middle: Array, epsilon: Array) -> dict[str, Array]:

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from ._data import Blocks
 from ._model import LightBridge
@@ -22,14 +22,14 @@ class _Plan(eqx.Module):
 
     Attributes:
         seed: which seed it starts from; where negative, the best so far.
-        move: split and merge first.
+        move: split and merge first: 1 for the widest component, 2 for the next; 0 for none.
         few: blocks of the subset that it looks at; 0 for all samples.
         max_sweeps: the most trials.
         rtol: the fall of the loss that ends it.
     """
 
     seed: Int[Array, " s"]
-    move: Bool[Array, " s"]
+    move: Int[Array, " s"]
     few: Int[Array, " s"]
     max_sweeps: Int[Array, " s"]
     rtol: Float[Array, " s"]
@@ -67,9 +67,9 @@ def search(
     first = jax.tree.map(lambda leaf: leaf[0], seeds)
 
     def begin(stage: _Plan, best: Sweeps) -> Sweeps:
-        moved = split_and_merge(best.model, best.found)
+        moved = split_and_merge(best.model, best.found, stage.move - 1)
         seeded = jax.tree.map(lambda leaf: leaf[jnp.maximum(stage.seed, 0)], seeds)
-        choose = lambda a, b, c: jnp.where(stage.seed >= 0, a, jnp.where(stage.move, b, c))
+        choose = lambda a, b, c: jnp.where(stage.seed >= 0, a, jnp.where(stage.move > 0, b, c))
         return blank_sweeps(jax.tree.map(choose, seeded, moved, best.model))
 
     def step(state: _State) -> _State:
@@ -77,7 +77,7 @@ def search(
         trial = proposed(state.now)
         swept = advanced(state.now, trial, statistics(trial, data, here.few))
         over = ~unfinished(swept, here.max_sweeps, here.rtol)
-        rival = (here.seed >= 0) | here.move
+        rival = (here.seed >= 0) | (here.move > 0)
         better = over & (~rival | (swept.found.loss < state.best.found.loss))
         best = jax.lax.cond(better, lambda: swept, lambda: state.best)
         stage = jnp.where(over, state.stage + 1, state.stage)
@@ -97,7 +97,7 @@ def _plan(num_seeds: int, num_moves: int, max_sweeps: Array, rtol: Array) -> _Pl
     index = np.arange(sum(counts))
     return _Plan(
         jnp.asarray(np.where(index < num_seeds, index, -1)),
-        jnp.asarray(fixed(False, False, True, False)),
+        jnp.asarray(fixed(0, 0, 1, 0) * (index - num_seeds)),
         jnp.asarray(few),
         jnp.where(few == 0, max_sweeps, trials),
         jnp.where(few == 0, rtol, jnp.maximum(rtol, _COARSE_RTOL)),

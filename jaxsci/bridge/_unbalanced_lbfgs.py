@@ -15,7 +15,7 @@ from ._mixture import GaussianMixture
 from ._model import LightBridge
 from ._parameters import Free, free
 from ._quasi_newton import quasi_newton
-from ._seeding import seed
+from ._seeding import draw, seed
 from ._spread import Full
 from ._unbalanced import UnbalancedBridge
 
@@ -126,7 +126,7 @@ def _seeded(
     """
     num, dim = model.source.means.shape
     num_end = model.bridge.num_components
-    draws = jax.random.uniform(key, (num_end + num,), start.points.dtype)
+    draws = draw(key, num_end + num, start.points.dtype)
     x, y = subset(start, size), subset(end, size)
     bridge = seed(draws[:num_end], model.bridge, x, y)
     origin = jnp.zeros_like(start.points[:1])

@@ -14,6 +14,8 @@ from ._environment import environment as environment
 from ._execute import run_experiment as run_experiment
 from ._execute import script as script
 from ._experiment import find_experiments as find_experiments
+from ._measure import child_report as child_report
+from ._measure import peak_gigabytes as peak_gigabytes
 from ._recorder import Run as Run
 
 if TYPE_CHECKING:
