@@ -1,0 +1,224 @@
+"""From a schedule to the coefficients of a linear multistep method."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ._lagrange import DEGREE, basis_polynomials
+from ._noise import AbstractNoise, VPLinear
+from ._phi import GAUSS, phi_functions
+from ._schedule import Schedule
+
+
+class Coefficients(eqx.Module):
+    """$y_{n+1} = \\sum_j a_{nj} y_{n-j} + b_{nj} D_{n-j} + c_{nj} \\varepsilon_{n-j} + d_n z_n$.
+
+    Row n also holds what corrects the point n when its model value is known, column 0 being the
+    new value.
+
+    Attributes:
+        log_snr: $\\lambda_n$ of the states.
+        told: the log-SNR at which the model is asked.
+        state: $a$.
+        data: $b$.
+        noise: $c$.
+        kick: $d$, the deviation of fresh noise.
+        corrected: whether point n is corrected.
+        corrector_state: of the states before point n.
+        corrector_data: of the x0 at point n and before.
+        corrector_noise: of the eps at point n and before.
+        live: not padding.
+        analytic: where the model value is the prior mean.
+    """
+
+    log_snr: Float[Array, " n+1"]
+    told: Float[Array, " n"]
+    state: Float[Array, "n w"]
+    data: Float[Array, "n w"]
+    noise: Float[Array, "n w"]
+    kick: Float[Array, " n"]
+    corrected: Bool[Array, " n"]
+    corrector_state: Float[Array, "n w"]
+    corrector_data: Float[Array, "n w+1"]
+    corrector_noise: Float[Array, "n w+1"]
+    live: Bool[Array, " n"]
+    analytic: Bool[Array, " n"]
+
+
+class _Step(eqx.Module):
+    """One step, or all of them with a leading axis; points: its end, then the past ones."""
+
+    points: Float[Array, " w+1"]
+    start: Bool[Array, " w+1"]
+    is_noise: Bool[Array, ""]
+    tau: Float[Array, ""]
+    basis: Array
+
+    @property
+    def begin(self) -> Array:
+        return jnp.sum(jnp.where(self.start, self.points, 0))
+
+    @property
+    def h(self) -> Array:
+        """The length; one where a dead step has none, so that nothing is divided by zero."""
+        length = self.points[0] - self.begin
+        return jnp.where(length == 0, jnp.ones_like(length), length)
+
+    @property
+    def zeta(self) -> Array:
+        """The argument of phi: $h$ for eps, $-(1+\\tau) h$ for x0."""
+        return jnp.where(self.is_noise, self.h, -(1 + self.tau) * self.h)
+
+    @property
+    def whole(self) -> Array:
+        """The weight of a constant prediction: $-(1+\\tau) s (e^h - 1)$, or $1 - e^\\zeta$."""
+        s = jnp.exp(-self.points[0])
+        return jnp.where(self.is_noise, -(1 + self.tau) * s, -1.0) * jnp.expm1(self.zeta)
+
+
+def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> Coefficients:
+    """$y = y_i - (1+\\tau)\\, s\\, h \\sum_k \\varphi_{k+1}(h)\\, h^k\\varepsilon_i^{(k)}$, or with x0 below.
+
+    $y = e^{\\zeta} y_i - \\zeta\\sum_k \\varphi_{k+1}(\\zeta)\\, h^k D_i^{(k)}$, $\\zeta = -(1+\\tau) h$.
+    Here $y = x/\\alpha$, $s = \\sigma/\\alpha = e^{-\\lambda}$, $h = \\lambda - \\lambda_i$; derivatives are
+    those of the interpolation. Fresh noise has the deviation $s\\sqrt{\\tau (e^{2h}-1)}$ with eps,
+    $s\\sqrt{1-e^{-2\\tau h}}$ with x0.
+
+    Args:
+        schedule: one schedule; `jax.vmap` for many.
+        clock: whose time the basis "time" is; the default is `VPLinear()`.
+
+    Returns:
+        The coefficients, in the dtype of the times.
+
+    Source: Lu et al., DPM-Solver (NeurIPS 2022), equation 3.6; notation of the class `Schedule`.
+    """
+    n, w = schedule.num_steps, schedule.window
+    point = jnp.arange(n)[:, None] - jnp.arange(w)
+    past = schedule.log_snr[jnp.maximum(point, 0)]
+    start = jax.nn.one_hot(schedule.start + 1, w + 1, dtype=jnp.bool_)
+    step = _Step(
+        jnp.concatenate([schedule.log_snr[1:, None], past], axis=1),
+        start,
+        schedule.prediction == 1,
+        schedule.stochastic,
+        schedule.basis,
+    )
+    others = jnp.pad(point >= 0, ((0, 0), (1, 0))) & ~start
+    rank = jnp.cumsum(others, axis=1, dtype=jnp.int32)
+    active = others & (rank < schedule.order[:, None])
+    first = active & (rank <= schedule.estimate[:, None])
+    new = jnp.arange(w + 1) == 0
+    weigh = jax.vmap(lambda *row: _weights(*row, clock=VPLinear() if clock is None else clock))
+    relaxed = 1 + schedule.relaxation * jax.vmap(lambda one: one.h)(step)
+    plain = jnp.ones_like(relaxed)
+    predicted = weigh(step, active, first, schedule.scaling, relaxed, schedule.second_scale)
+    redone = weigh(step, active | new, active | new, schedule.corrector_scaling, plain, plain)
+    return _assembled(schedule, step, predicted, redone)
+
+
+def _weights(
+    step: _Step,
+    active: Array,
+    first: Array,
+    scaling: Array,
+    relaxed: Array,
+    second: Array,
+    *,
+    clock: AbstractNoise,
+) -> Float[Array, " w+1"]:
+    """The weights of the values of F at all points of one step."""
+    x = _positions(step, clock)
+    taylor = step.basis == 0
+    slope = jnp.where(taylor, _factor(scaling, step.zeta) * relaxed, jnp.ones_like(relaxed))
+    bend = jnp.where(taylor, second, jnp.ones_like(second))
+    moments = _moments(step, clock)
+    higher = moments[2:].at[0].multiply(bend)
+    low = basis_polynomials(x, jnp.where(taylor, first, active))[:, 1] * moments[1] * slope
+    part = low + basis_polynomials(x, active)[:, 2:] @ higher
+    at_start = jnp.where(step.start, 1 - jnp.sum(part), jnp.zeros_like(part))
+    return step.whole * (part + at_start)
+
+
+def _variable(basis: Array, away: Array, begin: Array, clock: AbstractNoise) -> Array:
+    """The variable of the interpolation at log-SNR `begin + away`, zero at the start."""
+    time = clock.time(begin + away) - clock.time(begin)
+    return jnp.where(basis == 0, away, jnp.where(basis == 1, jnp.expm1(-away), time))
+
+
+def _positions(step: _Step, clock: AbstractNoise) -> Float[Array, " w+1"]:
+    """The points, with the start at 0 and the end at 1."""
+    at = _variable(step.basis, step.points - step.begin, step.begin, clock)
+    end = _variable(step.basis, step.h, step.begin, clock)
+    return at / end
+
+
+def _moments(step: _Step, clock: AbstractNoise) -> Float[Array, " degree+1"]:
+    """Means of $1, x, ..., x^4$ over the step, with the weight of the exponential."""
+    phi = phi_functions(step.zeta)
+    factorials = jnp.asarray([math.factorial(k) for k in range(DEGREE + 1)], phi.dtype)
+    taylor = factorials * phi / phi[0]
+    # equal parts of the measure ds, or d(1/s): polynomials of s are integrated exactly in eps
+    theta, weights = (jnp.asarray(part, phi.dtype) for part in GAUSS)
+    back = jnp.log1p((1 - theta) * jnp.expm1(step.zeta))
+    away = step.h + jnp.where(step.is_noise, -back, back / (1 + step.tau))
+    end = _variable(step.basis, step.h, step.begin, clock)
+    x = _variable(step.basis, away, step.begin, clock) / end
+    lagrange = weights @ x[:, None] ** jnp.arange(DEGREE + 1)
+    return jnp.where(step.basis == 0, taylor, lagrange)
+
+
+def _factor(scaling: Array, zeta: Array) -> Array:
+    """The factor on the first derivative, see `SCALINGS`."""
+    phi = phi_functions(zeta)
+    half = jnp.expm1(zeta) / 2
+    kinds = [jnp.ones_like(zeta), 0.5 / phi[1], phi[0] / (2 * phi[1]), 1 + half, 1 - half]
+    return jnp.stack(kinds)[scaling]
+
+
+def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array) -> Coefficients:
+    """Sort the weights by what they multiply, and add what the schedule adds."""
+    is_noise, zero = step.is_noise[:, None], schedule.to_zero[:, None]
+    kept = jnp.where(step.is_noise, jnp.ones_like(step.tau), jnp.exp(jax.vmap(_zeta)(step)))
+    state = jnp.where(step.start, kept[:, None], 0)[:, 1:]
+    length = jax.vmap(lambda one: one.h)(step)
+    unit = jax.vmap(lambda one: one.whole)(step)[:, None]
+    s = jnp.exp(-step.points[:, 0])
+    of_data, of_noise = -jnp.expm1(-(1 + step.tau) * length), -s * jnp.expm1(length)
+    only_x0 = jnp.zeros_like(state).at[:, 0].set(1)
+    split = lambda wanted, weights: jnp.where(wanted, weights, jnp.zeros_like(weights))
+    data = split(~is_noise, predicted[:, 1:]) + schedule.extra_data * of_data[:, None]
+    noise = split(is_noise, predicted[:, 1:]) + schedule.extra_noise * of_noise[:, None]
+    fixed = redone + schedule.extra_corrector * unit
+    live = schedule.live
+    corrected = schedule.corrector & ~schedule.to_zero & live & jnp.append(live[1:], False)
+    later = lambda rows: jnp.roll(rows, 1, axis=0)  # a step is corrected when the next begins
+    return Coefficients(
+        log_snr=schedule.log_snr,
+        told=schedule.log_snr[:-1] + schedule.shift,
+        state=jnp.where(zero, 0, state + schedule.extra_state),
+        data=jnp.where(zero, only_x0, data),
+        noise=jnp.where(zero, 0, noise),
+        kick=jnp.where(schedule.to_zero, 0, _deviation(step, length, s)),
+        corrected=later(corrected),
+        corrector_state=later(state),
+        corrector_data=later(split(~is_noise, fixed)),
+        corrector_noise=later(split(is_noise, fixed)),
+        live=live,
+        analytic=schedule.analytic & (jnp.arange(schedule.num_steps) == 0),
+    )
+
+
+def _zeta(step: _Step) -> Array:
+    return step.zeta
+
+
+def _deviation(step: _Step, length: Array, s: Array) -> Array:
+    """Of fresh noise; the root has no derivative at zero, so it is not asked for one there."""
+    of_noise, of_data = step.tau * jnp.expm1(2 * length), -jnp.expm1(-2 * step.tau * length)
+    variance = jnp.where(step.is_noise, of_noise, of_data)
+    noisy = variance > 0
+    return jnp.where(noisy, s * jnp.sqrt(jnp.where(noisy, variance, 1)), 0)
