@@ -9,8 +9,11 @@ from jaxtyping import Array, Bool, Float
 
 from ._lagrange import DEGREE, basis_polynomials
 from ._noise import AbstractNoise, VPLinear
-from ._phi import GAUSS, phi_functions
+from ._phi import gauss_legendre, phi_functions
 from ._schedule import Schedule
+
+# the time of a variance-preserving schedule varies fast with log-SNR: finer than for phi
+_FINE = gauss_legendre(32)
 
 
 class Coefficients(eqx.Module):
@@ -80,11 +83,11 @@ class _Step(eqx.Module):
 
 
 def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> Coefficients:
-    """$y = y_i - (1+\\tau)\\, s\\, h \\sum_k \\varphi_{k+1}(h)\\, h^k\\varepsilon_i^{(k)}$, or with x0 below.
+    """$y = y_i - (1+\\tau) s h\\sum_k\\varphi_{k+1}(h) h^k\\varepsilon_i^{(k)}$, or as below.
 
-    $y = e^{\\zeta} y_i - \\zeta\\sum_k \\varphi_{k+1}(\\zeta)\\, h^k D_i^{(k)}$, $\\zeta = -(1+\\tau) h$.
-    Here $y = x/\\alpha$, $s = \\sigma/\\alpha = e^{-\\lambda}$, $h = \\lambda - \\lambda_i$; derivatives are
-    those of the interpolation. Fresh noise has the deviation $s\\sqrt{\\tau (e^{2h}-1)}$ with eps,
+    $y = e^\\zeta y_i - \\zeta\\sum_k\\varphi_{k+1}(\\zeta) h^k D_i^{(k)}$, $\\zeta = -(1+\\tau)h$.
+    Here $y = x/\\alpha$, $s = \\sigma/\\alpha$, $h = \\lambda-\\lambda_i$; derivatives are of
+    the interpolation. Fresh noise has the deviation $s\\sqrt{\\tau (e^{2h}-1)}$ with eps,
     $s\\sqrt{1-e^{-2\\tau h}}$ with x0.
 
     Args:
@@ -157,17 +160,15 @@ def _positions(step: _Step, clock: AbstractNoise) -> Float[Array, " w+1"]:
 
 
 def _moments(step: _Step, clock: AbstractNoise) -> Float[Array, " degree+1"]:
-    """Means of $1, x, ..., x^4$ over the step, with the weight of the exponential."""
+    """$\\int_0^1 e^{(1-u)\\zeta} x(u)^k du/\\varphi_1(\\zeta)$; for $x = u$ by phi functions."""
     phi = phi_functions(step.zeta)
     factorials = jnp.asarray([math.factorial(k) for k in range(DEGREE + 1)], phi.dtype)
     taylor = factorials * phi / phi[0]
-    # equal parts of the measure ds, or d(1/s): polynomials of s are integrated exactly in eps
-    theta, weights = (jnp.asarray(part, phi.dtype) for part in GAUSS)
-    back = jnp.log1p((1 - theta) * jnp.expm1(step.zeta))
-    away = step.h + jnp.where(step.is_noise, -back, back / (1 + step.tau))
+    u, weights = (jnp.asarray(part, phi.dtype) for part in _FINE)
+    weights = weights * jnp.exp(step.zeta * (1 - u)) / phi[0]
     end = _variable(step.basis, step.h, step.begin, clock)
-    x = _variable(step.basis, away, step.begin, clock) / end
-    lagrange = weights @ x[:, None] ** jnp.arange(DEGREE + 1)
+    x = _variable(step.basis, step.h * u, step.begin, clock) / end
+    lagrange = weights @ jnp.stack([x**k for k in range(DEGREE + 1)], axis=1)
     return jnp.where(step.basis == 0, taylor, lagrange)
 
 

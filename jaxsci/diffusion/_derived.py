@@ -81,8 +81,7 @@ def tail_schedule(schedule: Schedule, first: int) -> Schedule:
         first: how many steps to leave out.
 
     Returns:
-        A shorter schedule; start it from $x_0 + s\\varepsilon$ with $s = e^{-\\lambda}$ at its first
-        time.
+        A shorter schedule; start it from $x_0 + s\\varepsilon$ with $s$ of its first time.
 
     Raises:
         ValueError: if no step is left, or the first one begins at a point that is left out.
@@ -96,10 +95,8 @@ def tail_schedule(schedule: Schedule, first: int) -> Schedule:
     fields["order"] = jnp.minimum(fields["order"], there.astype(jnp.int32))
     names = tuple(fields)
     pick = lambda s: tuple(getattr(s, name) for name in (*names, "analytic"))
-    off = jnp.asarray(False)
-    short = eqx.tree_at(
-        pick, schedule, (*fields.values(), schedule.analytic if first == 0 else off)
-    )
+    analytic = schedule.analytic if first == 0 else jnp.asarray(False)
+    short = eqx.tree_at(pick, schedule, (*fields.values(), analytic))
     _check_reach(short)
     check_schedule(short)
     return short
@@ -153,7 +150,5 @@ def denoise_to_zero(schedule: Schedule) -> Schedule:
         A schedule of N + 1 steps and one more evaluation.
     """
     longer = pad_schedule(schedule, schedule.num_steps + 1)
-    pick = lambda s: (s.to_zero, s.live)
-    return eqx.tree_at(
-        pick, longer, (longer.to_zero.at[-1].set(True), longer.live.at[-1].set(True))
-    )
+    on = longer.to_zero.at[-1].set(True), longer.live.at[-1].set(True)
+    return eqx.tree_at(lambda s: (s.to_zero, s.live), longer, on)

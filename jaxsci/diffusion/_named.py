@@ -24,7 +24,7 @@ def ddim(log_snr: Float[ArrayLike, " n+1"]) -> Schedule:
 
 
 def dpm_solver(log_snr: Float[ArrayLike, " k+1"], order: int = 2) -> Schedule:
-    """$y' = y - s'[(e^h-1)\\varepsilon + \\frac{e^h-1}{2r}(\\varepsilon_r-\\varepsilon)]$, or order 3.
+    """$y' = y - s'(e^h-1)(\\varepsilon + \\frac{1}{2r}(\\varepsilon_r-\\varepsilon))$, or order 3.
 
     The single-step methods: inner points at 1/2, or at 1/3 and 2/3, of the log-SNR.
 
@@ -161,7 +161,7 @@ _ADAMS = (
 
 
 def ipndm(log_snr: Float[ArrayLike, " n+1"], order: int = 4) -> Schedule:
-    """$y' = y + (s'-s)\\tfrac{1}{24}(55\\varepsilon-59\\varepsilon_{-1}+37\\varepsilon_{-2}-9\\varepsilon_{-3})$.
+    """$y' = y + \\frac{s'-s}{24}(55, -59, 37, -9)\\cdot(\\varepsilon, ..., \\varepsilon_{-3})$.
 
     The Adams-Bashforth weights of equal steps, on any grid; lower orders while it starts.
 
@@ -215,7 +215,7 @@ def pndm(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
 
 
 def heun(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
-    """$y' = y + (s'-s)\\,(\\varepsilon + \\varepsilon')/2$, $\\varepsilon'$ at the Euler end: EDM's method.
+    """$y' = y + (s'-s)\\,(\\varepsilon + \\varepsilon')/2$, eps' at the Euler end: EDM's method.
 
     Args:
         log_snr: the grid of K whole steps.

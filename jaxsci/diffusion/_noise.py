@@ -6,6 +6,7 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import concrete
@@ -162,9 +163,9 @@ class DiscreteVP(AbstractNoise):
                 f"{jnp.shape(self.alphas_cumprod)}."
             )
         if concrete(self.alphas_cumprod):
-            table = jnp.asarray(self.alphas_cumprod)
-            inside = bool((table > 0).all() & (table < 1).all())
-            if not (inside and bool((jnp.diff(table) < 0).all())):
+            table = np.asarray(self.alphas_cumprod)
+            inside = (table > 0).all() and (table < 1).all()
+            if not (inside and (np.diff(table) < 0).all()):
                 raise ValueError(
                     "DiscreteVP: alphas_cumprod must decrease strictly between 1 and 0, got "
                     f"{float(table[0]):.4g} ... {float(table[-1]):.4g}; pass the cumulative "
@@ -287,5 +288,5 @@ class FlowMatching(AbstractNoise):
 
 def _positive(name: str, **values: ArrayLike) -> None:
     for field, value in values.items():
-        if concrete(value) and not bool(jnp.asarray(value) > 0):
+        if concrete(value) and not np.all(np.asarray(value) > 0):
             raise ValueError(f"{name}: {field} must be positive, got {value}.")

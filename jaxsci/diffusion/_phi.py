@@ -10,13 +10,13 @@ from jaxtyping import Array, Float
 NUM_PHI = 5
 
 
-def _gauss_legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
+def gauss_legendre(num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1], exact for polynomials of degree 2 num - 1."""
     nodes, weights = np.polynomial.legendre.leggauss(num)
     return (1 + nodes) / 2, weights / 2
 
 
-# nodes and weights on [0, 1]; polynomials of degree 31 are integrated exactly
-GAUSS = _gauss_legendre(16)
+GAUSS = gauss_legendre(16)
 
 
 def phi_functions(z: Float[Array, "..."]) -> Float[Array, "... 5"]:

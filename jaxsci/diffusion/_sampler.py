@@ -73,21 +73,8 @@ def integrate(
             "integrate: this schedule adds noise (stochastic > 0); give a random key, or set "
             "stochastic to zero."
         )
-    return _integrate(denoiser, schedule.astype(y.dtype), y, key, mean, hook, path, clock)
-
-
-@eqx.filter_jit
-def _integrate(
-    denoiser: AbstractDenoiser,
-    schedule: Schedule,
-    y: Array,
-    key: Array | None,
-    mean: ArrayLike,
-    hook: Hook | None,
-    path: bool,
-    clock: AbstractNoise | None,
-) -> Array:
-    return run_scan(denoiser, compile_schedule(schedule, clock), y, key, mean, hook, path)
+    coefficients = _jitted_compile(schedule.astype(y.dtype), clock)
+    return _jitted_scan(denoiser, coefficients, y, key, mean, hook, path)
 
 
 def run_scan(
@@ -99,12 +86,24 @@ def run_scan(
     hook: Hook | None = None,
     path: bool = False,
 ) -> Float[Array, "..."]:
-    """`integrate` with coefficients that are compiled already, unchecked."""
+    """`integrate` with coefficients that are compiled already, unchecked.
+
+    Args:
+        denoiser: see `integrate`, for this and what follows.
+        coefficients: of a linear multistep method.
+        y: where to start.
+        key: a random key.
+        mean: the prior mean.
+        hook: replaces states.
+        path: return all states.
+
+    Returns:
+        The last state, or all of them.
+    """
     num_steps, window = coefficients.state.shape
     prior = jnp.broadcast_to(jnp.asarray(mean, y.dtype), y.shape)
     times = coefficients.log_snr
-    rows = (jnp.arange(num_steps), times[:-1], times[1:], coefficients)
-    rows = (*rows[:3], _without_times(coefficients))
+    rows = (jnp.arange(num_steps), times[:-1], times[1:], _without_times(coefficients))
 
     def body(carry: _Carry, row: Any) -> tuple[_Carry, Array | None]:
         step, here, there, c = row
@@ -121,6 +120,11 @@ def run_scan(
     begin = _Carry(y, past, past, past, jnp.zeros_like(y))
     end, states = jax.lax.scan(jax.checkpoint(body, prevent_cse=False), begin, rows)
     return end.y if states is None else jnp.concatenate([y[None], states])
+
+
+# two programs: the coefficients do not depend on the model, nor the scan on the clock
+_jitted_compile = eqx.filter_jit(compile_schedule)
+_jitted_scan = eqx.filter_jit(run_scan)
 
 
 def _without_times(coefficients: Coefficients) -> Coefficients:

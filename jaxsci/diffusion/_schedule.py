@@ -17,7 +17,7 @@ MAX_ORDER = 4
 
 
 class Schedule(eqx.Module):
-    """$y_{n+1} = \\text{Taylor}_{p_n}(y_{n-i_n}, F)$ on $\\lambda_0, ..., \\lambda_N$, F = x0 or eps.
+    """$y_{n+1} = \\mathrm{Taylor}_{p_n}(y_{n-i_n}, F)$ on $\\lambda_0...\\lambda_N$, F = x0 or eps.
 
     Step n starts from the point $i_n$ steps back, expands the prediction F there to `order` $p_n$
     with derivatives estimated from the most recent other points, and integrates it exactly
