@@ -190,3 +190,69 @@ def sde_dpm_solver_pp(denoise, s, y, p, noises):
         kept = s[i + 1] / s[i] * math.exp(-h) * y
         y = kept + whole * (past[0] + slope / 2) + s[i + 1] * math.sqrt(whole) * noises[i]
     return y
+
+
+def unified(denoise, s, y, rows):
+    """The general step: Taylor expansion from any start, derivatives by a linear system.
+
+    Each row is a dictionary of the decisions of one step.
+    """
+    lam, states, told = -np.log(s), [], []
+    previous = None
+    for n, row in enumerate(rows):
+        clean = denoise(y, s[n])
+        pair = {"data": clean, "noise": (y - clean) / s[n]}
+        if previous is not None and previous["corrector"]:
+            others = [-1, *other_points(previous, n - 1)]
+            y = expansion(lam, s, states, [*told, pair], previous, n - 1, others, fixed=True)
+        states.append(y)
+        told.append(pair)
+        y = expansion(lam, s, states, told, row, n, other_points(row, n))
+        previous = row
+    return y
+
+
+def other_points(row, n):
+    points = [n - k for k in range(n + 1) if k != row["start"]]
+    return points[: row["order"] - 1]
+
+
+def expansion(lam, s, states, told, row, n, points, fixed=False):
+    """The step n; the point -1 is its own end."""
+    begin, kind = n - row["start"], row["prediction"]
+    h = lam[n + 1] - lam[begin]
+    hh = h if kind == "noise" else -h
+    at = lambda p: lam[n + 1] if p == -1 else lam[p]
+    value = lambda p: told[p][kind]
+    moved = states[begin] if kind == "noise" else s[n + 1] / s[begin] * states[begin]
+    front = -s[n + 1] if kind == "noise" else 1.0
+    total = h * phi(hh, 1) * value(begin)
+    for k in range(1, len(points) + 1):
+        used = points
+        if k == 1 and not fixed:
+            used = points[: row["estimate"]]
+        r = np.array([at(p) - lam[begin] for p in used])
+        system = np.array([r**m / math.factorial(m) for m in range(1, len(used) + 1)])
+        weights = np.linalg.solve(system, np.eye(len(used))[k - 1])
+        derivative = sum(c * (value(p) - value(begin)) for c, p in zip(weights, used))
+        if k == 1 and not fixed:
+            derivative = derivative * scale(row["scaling"], hh) * (1 + row["relaxation"] * h)
+        if k == 2 and not fixed:
+            derivative = derivative * row["second_scale"]
+        total = total + h ** (k + 1) * phi(hh, k + 1) * derivative
+    return moved + front * total
+
+
+def phi(z, k):
+    return sum(z**n / math.factorial(n + k) for n in range(80))
+
+
+def scale(name, hh):
+    e = math.exp(hh)
+    return {
+        "none": 1.0,
+        "bh2": hh * (e - 1) / 2 / (e - 1 - hh),
+        "bh1": hh**2 / 2 / (e - 1 - hh),
+        "exp+": 1 + (e - 1) / 2,
+        "exp-": 1 - (e - 1) / 2,
+    }[name]

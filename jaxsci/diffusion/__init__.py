@@ -14,10 +14,16 @@ from ._derived import pad_schedule as pad_schedule
 from ._derived import reverse_schedule as reverse_schedule
 from ._derived import stack_schedules as stack_schedules
 from ._derived import tail_schedule as tail_schedule
+from ._files import export_sigmas as export_sigmas
+from ._files import export_timesteps as export_timesteps
+from ._files import load_schedule as load_schedule
+from ._files import save_schedule as save_schedule
+from ._files import schedule_info as schedule_info
 from ._grids import log_snr_grid as log_snr_grid
 from ._grids import log_snr_span as log_snr_span
 from ._grids import rho_grid as rho_grid
 from ._grids import time_grid as time_grid
+from ._model import DiffusionModel as DiffusionModel
 from ._named import ancestral as ancestral
 from ._named import ddim as ddim
 from ._named import deis as deis

@@ -1,13 +1,11 @@
 """From a schedule to the coefficients of a linear multistep method."""
 
-import math
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ._lagrange import DEGREE, basis_polynomials
+from ._lagrange import derivative_weights, lagrange_means
 from ._noise import AbstractNoise, VPLinear
 from ._phi import gauss_legendre, phi_functions
 from ._schedule import Schedule
@@ -110,40 +108,57 @@ def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> 
         schedule.stochastic,
         schedule.basis,
     )
-    others = jnp.pad(point >= 0, ((0, 0), (1, 0))) & ~start
+    moving = (schedule.live & ~schedule.to_zero)[:, None]  # the others have no length
+    others = jnp.pad(point >= 0, ((0, 0), (1, 0))) & ~start & moving
     rank = jnp.cumsum(others, axis=1, dtype=jnp.int32)
     active = others & (rank < schedule.order[:, None])
     first = active & (rank <= schedule.estimate[:, None])
-    new = jnp.arange(w + 1) == 0
-    weigh = jax.vmap(lambda *row: _weights(*row, clock=VPLinear() if clock is None else clock))
-    relaxed = 1 + schedule.relaxation * jax.vmap(lambda one: one.h)(step)
-    plain = jnp.ones_like(relaxed)
-    predicted = weigh(step, active, first, schedule.scaling, relaxed, schedule.second_scale)
-    redone = weigh(step, active | new, active | new, schedule.corrector_scaling, plain, plain)
-    return _assembled(schedule, step, predicted, redone)
+    new = (jnp.arange(w + 1) == 0) & moving
+    # the predictor and the corrector of every step, side by side in one small program
+    both = lambda predictor, corrector: jnp.stack([predictor, corrector], axis=1)
+    plain = jnp.ones_like(schedule.relaxation)
+    options = _Options(
+        both(active, active | new),
+        both(first, active | new),
+        both(schedule.scaling, schedule.corrector_scaling),
+        both(schedule.relaxation, 0 * plain),
+        both(schedule.second_scale, plain),
+    )
+    time = VPLinear() if clock is None else clock
+    one_step = lambda step, options: jax.vmap(lambda o: _weights(step, o, time))(options)
+    weights = jax.vmap(one_step)(step, options)
+    return _assembled(schedule, step, weights[:, 0], weights[:, 1])
 
 
-def _weights(
-    step: _Step,
-    active: Array,
-    first: Array,
-    scaling: Array,
-    relaxed: Array,
-    second: Array,
-    *,
-    clock: AbstractNoise,
-) -> Float[Array, " w+1"]:
-    """The weights of the values of F at all points of one step."""
-    x = _positions(step, clock)
-    taylor = step.basis == 0
-    slope = jnp.where(taylor, _factor(scaling, step.zeta) * relaxed, jnp.ones_like(relaxed))
-    bend = jnp.where(taylor, second, jnp.ones_like(second))
-    moments = _moments(step, clock)
-    higher = moments[2:].at[0].multiply(bend)
-    low = basis_polynomials(x, jnp.where(taylor, first, active))[:, 1] * moments[1] * slope
-    part = low + basis_polynomials(x, active)[:, 2:] @ higher
-    at_start = jnp.where(step.start, 1 - jnp.sum(part), jnp.zeros_like(part))
-    return step.whole * (part + at_start)
+class _Options(eqx.Module):
+    """Which points the interpolation uses, and the factors on its derivatives."""
+
+    active: Bool[Array, " w+1"]
+    first: Bool[Array, " w+1"]
+    scaling: Array
+    relaxation: Array
+    second: Array
+
+
+def _weights(step: _Step, options: _Options, clock: AbstractNoise) -> Float[Array, " w+1"]:
+    """The weights of the values of F at all points of one step, over that of a constant F.
+
+    Means over the step with the weight $e^{(1-u)\\zeta}$, $u$ from 0 to 1: exact interpolation,
+    and what the factors on the first two derivatives of a Taylor expansion change of it.
+    """
+    u, measure = (jnp.asarray(part, step.tau.dtype) for part in _FINE)
+    phi = phi_functions(step.zeta)
+    measure = measure * jnp.exp(step.zeta * (1 - u)) / phi[0]
+    end = _variable(step.basis, step.h, step.begin, clock)
+    x = _variable(step.basis, step.points - step.begin, step.begin, clock) / end
+    nodes = _variable(step.basis, step.h * u, step.begin, clock) / end
+    part = lagrange_means(x, options.active, nodes, measure)
+    masks = jnp.stack([options.active, options.first])
+    (slope, low_slope), (bend, _) = jax.vmap(derivative_weights, (None, 0))(x, masks)
+    factor = _factor(options.scaling, step.zeta, phi) * (1 + options.relaxation * step.h)
+    scaled = (factor * low_slope - slope) * phi[1] + (options.second - 1) * bend * 2 * phi[2]
+    part = part + jnp.where(step.basis == 0, scaled / phi[0], 0)
+    return part + jnp.where(step.start, 1 - jnp.sum(part), 0)
 
 
 def _variable(basis: Array, away: Array, begin: Array, clock: AbstractNoise) -> Array:
@@ -152,29 +167,8 @@ def _variable(basis: Array, away: Array, begin: Array, clock: AbstractNoise) -> 
     return jnp.where(basis == 0, away, jnp.where(basis == 1, jnp.expm1(-away), time))
 
 
-def _positions(step: _Step, clock: AbstractNoise) -> Float[Array, " w+1"]:
-    """The points, with the start at 0 and the end at 1."""
-    at = _variable(step.basis, step.points - step.begin, step.begin, clock)
-    end = _variable(step.basis, step.h, step.begin, clock)
-    return at / end
-
-
-def _moments(step: _Step, clock: AbstractNoise) -> Float[Array, " degree+1"]:
-    """$\\int_0^1 e^{(1-u)\\zeta} x(u)^k du/\\varphi_1(\\zeta)$; for $x = u$ by phi functions."""
-    phi = phi_functions(step.zeta)
-    factorials = jnp.asarray([math.factorial(k) for k in range(DEGREE + 1)], phi.dtype)
-    taylor = factorials * phi / phi[0]
-    u, weights = (jnp.asarray(part, phi.dtype) for part in _FINE)
-    weights = weights * jnp.exp(step.zeta * (1 - u)) / phi[0]
-    end = _variable(step.basis, step.h, step.begin, clock)
-    x = _variable(step.basis, step.h * u, step.begin, clock) / end
-    lagrange = weights @ jnp.stack([x**k for k in range(DEGREE + 1)], axis=1)
-    return jnp.where(step.basis == 0, taylor, lagrange)
-
-
-def _factor(scaling: Array, zeta: Array) -> Array:
+def _factor(scaling: Array, zeta: Array, phi: Array) -> Array:
     """The factor on the first derivative, see `SCALINGS`."""
-    phi = phi_functions(zeta)
     half = jnp.expm1(zeta) / 2
     kinds = [jnp.ones_like(zeta), 0.5 / phi[1], phi[0] / (2 * phi[1]), 1 + half, 1 - half]
     return jnp.stack(kinds)[scaling]
@@ -183,17 +177,21 @@ def _factor(scaling: Array, zeta: Array) -> Array:
 def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array) -> Coefficients:
     """Sort the weights by what they multiply, and add what the schedule adds."""
     is_noise, zero = step.is_noise[:, None], schedule.to_zero[:, None]
-    kept = jnp.where(step.is_noise, jnp.ones_like(step.tau), jnp.exp(jax.vmap(_zeta)(step)))
+    length, zeta, whole = jax.vmap(lambda one: (one.h, one.zeta, one.whole))(step)
+    kept = jnp.where(step.is_noise, jnp.ones_like(zeta), jnp.exp(zeta))
     state = jnp.where(step.start, kept[:, None], 0)[:, 1:]
-    length = jax.vmap(lambda one: one.h)(step)
-    unit = jax.vmap(lambda one: one.whole)(step)[:, None]
     s = jnp.exp(-step.points[:, 0])
     of_data, of_noise = -jnp.expm1(-(1 + step.tau) * length), -s * jnp.expm1(length)
     only_x0 = jnp.zeros_like(state).at[:, 0].set(1)
     split = lambda wanted, weights: jnp.where(wanted, weights, jnp.zeros_like(weights))
-    data = split(~is_noise, predicted[:, 1:]) + schedule.extra_data * of_data[:, None]
-    noise = split(is_noise, predicted[:, 1:]) + schedule.extra_noise * of_noise[:, None]
-    fixed = redone + schedule.extra_corrector * unit
+    data = (
+        split(~is_noise, whole[:, None] * predicted[:, 1:]) + schedule.extra_data * of_data[:, None]
+    )
+    noise = (
+        split(is_noise, whole[:, None] * predicted[:, 1:])
+        + schedule.extra_noise * of_noise[:, None]
+    )
+    fixed = whole[:, None] * (redone + schedule.extra_corrector)
     live = schedule.live
     corrected = schedule.corrector & ~schedule.to_zero & live & jnp.append(live[1:], False)
     later = lambda rows: jnp.roll(rows, 1, axis=0)  # a step is corrected when the next begins
@@ -211,10 +209,6 @@ def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array)
         live=live,
         analytic=schedule.analytic & (jnp.arange(schedule.num_steps) == 0),
     )
-
-
-def _zeta(step: _Step) -> Array:
-    return step.zeta
 
 
 def _deviation(step: _Step, length: Array, s: Array) -> Array:

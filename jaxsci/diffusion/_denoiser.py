@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
@@ -145,35 +144,24 @@ def dynamic_threshold(quantile: float, limit: float = 1.0) -> Callable[[Array], 
     return threshold
 
 
-def check_denoiser(denoiser: AbstractDenoiser, y: Float[Array, "..."]) -> None:
-    """Refuse a denoiser that does not answer in the shape of its question; nothing is computed.
+def checked_answer(
+    denoiser: AbstractDenoiser, y: Float[Array, "..."], s: Float[Array, ""], step: Array
+) -> Float[Array, "..."]:
+    """$D(y, s)$, refused while it is traced if it does not answer in the kind of its question.
 
     Raises:
-        ValueError: with both shapes.
+        ValueError: with both shapes, or both types.
     """
-    if not callable(denoiser):
-        raise TypeError(
-            f"a denoiser is called as denoiser(y, s, step), got a {type(denoiser).__name__}; wrap "
-            "a network by Denoiser(function, noise, output)."
-        )
-    # under the caller's own rules of promotion, so that what passes here passes there
-    found = eqx.filter_eval_shape(denoiser, y, jnp.ones((), y.dtype), jnp.asarray(0))
-    shape = getattr(found, "shape", None)
+    answer = denoiser(y, s, step)
+    shape = getattr(answer, "shape", None)
     if shape != y.shape:
         raise ValueError(
             f"the denoiser returned {'no array' if shape is None else f'the shape {shape}'} for y "
             f"of the shape {y.shape}; it must answer in the same shape. Wrap a network of single "
             "samples by jax.vmap(net, in_axes=(0, None))."
         )
-    if found.dtype != y.dtype:
+    if answer.dtype != y.dtype:
         raise ValueError(
-            f"the denoiser returned {found.dtype} for y of {y.dtype}; cast its parameters or y."
+            f"the denoiser returned {answer.dtype} for y of {y.dtype}; cast its parameters or y."
         )
-
-
-def denoise_batches(
-    denoiser: AbstractDenoiser, y: Float[Array, "n ..."], s: Float[Array, " n"]
-) -> Float[Array, "n ..."]:
-    """$D(y_i, s_i)$, a noise level for each sample."""
-    one = lambda y_one, s_one: denoiser(y_one[None], s_one)[0]
-    return jax.vmap(one)(y, s)
+    return answer

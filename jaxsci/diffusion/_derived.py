@@ -40,11 +40,12 @@ def pad_schedule(schedule: Schedule, num_steps: int, window: int | None = None) 
     tables = ("extra_state", "extra_data", "extra_noise", "extra_corrector")
 
     def padded(name: str, value: Any) -> Any:
+        library = np if concrete(value) else jnp  # on the host nothing is compiled
         if name == "log_snr":
-            return jnp.pad(value, (0, more), mode="edge")
+            return jnp.asarray(library.pad(value, (0, more), mode="edge"))
         widths = [(0, more), (0, wider)] if name in tables else [(0, more)]
-        fill = _PAD.get(name, 0)
-        return jnp.pad(value, widths, constant_values=jnp.asarray(fill, value.dtype))
+        fill = np.asarray(_PAD.get(name, 0), value.dtype)
+        return jnp.asarray(library.pad(value, widths, constant_values=fill))
 
     names = tuple(fields)
     pick = lambda s: tuple(getattr(s, name) for name in names)
@@ -81,7 +82,8 @@ def tail_schedule(schedule: Schedule, first: int) -> Schedule:
         first: how many steps to leave out.
 
     Returns:
-        A shorter schedule; start it from $x_0 + s\\varepsilon$ with $s$ of its first time.
+        The rest, padded to the length of the whole, so that both share one program. Start it from
+        $x_0 + s\\varepsilon$ with $s$ of its first time.
 
     Raises:
         ValueError: if no step is left, or the first one begins at a point that is left out.
@@ -90,16 +92,16 @@ def tail_schedule(schedule: Schedule, first: int) -> Schedule:
         raise ValueError(
             f"tail_schedule: first must be 0 to {schedule.num_steps - 1}, got {first}."
         )
+    steps = schedule.num_steps - first
     fields = {name: value[first:] for name, value in vars(schedule).items() if name != "analytic"}
-    there = jnp.arange(1, fields["order"].shape[0] + 1)
-    fields["order"] = jnp.minimum(fields["order"], there.astype(jnp.int32))
+    fields["order"] = jnp.minimum(fields["order"], jnp.arange(1, steps + 1, dtype=jnp.int32))
+    analytic = schedule.analytic if first == 0 else jnp.asarray(False)
     names = tuple(fields)
     pick = lambda s: tuple(getattr(s, name) for name in (*names, "analytic"))
-    analytic = schedule.analytic if first == 0 else jnp.asarray(False)
     short = eqx.tree_at(pick, schedule, (*fields.values(), analytic))
     _check_reach(short)
     check_schedule(short)
-    return short
+    return pad_schedule(short, schedule.num_steps)
 
 
 def _check_reach(schedule: Schedule) -> None:

@@ -25,7 +25,7 @@ def rho_grid(noise: AbstractNoise, num_steps: int, rho: ArrayLike = 7.0) -> Floa
     first, last = log_snr_span(noise)
     ends = jnp.exp(-jnp.stack([first, last]) / rho)
     line = ends[0] + _fractions(num_steps) * (ends[1] - ends[0])
-    return _ended(-rho * jnp.log(line), first, last)
+    return _ended(jnp.negative(rho) * jnp.log(line), first, last)
 
 
 def log_snr_grid(noise: AbstractNoise, num_steps: int) -> Float[Array, " n+1"]:

@@ -2,6 +2,7 @@
 
 import abc
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -64,9 +65,13 @@ class VPLinear(AbstractNoise):
     def __check_init__(self):
         _positive("VPLinear", beta_min=self.beta_min, beta_max=self.beta_max)
 
+    @property
+    def _slope(self) -> Any:
+        return self.beta_max - self.beta_min  # pyright: ignore[reportOperatorIssue]
+
     def _loss(self, t: Array) -> Array:
         """$-\\log\\alpha^2$."""
-        return t * (self.beta_min + t * (self.beta_max - self.beta_min) / 2)
+        return t * (self.beta_min + t * self._slope / 2)
 
     def alpha(self, t: Float[Array, "..."]) -> Float[Array, "..."]:
         """See `AbstractNoise.alpha`."""
@@ -83,8 +88,8 @@ class VPLinear(AbstractNoise):
     def time(self, log_snr: Float[Array, "..."]) -> Float[Array, "..."]:
         """The root of a quadratic, in the form that does not cancel."""
         loss = jax.nn.softplus(-2 * log_snr)
-        slope = self.beta_max - self.beta_min
-        return 2 * loss / (self.beta_min + jnp.sqrt(self.beta_min**2 + 2 * slope * loss))
+        root = jnp.sqrt(self.beta_min**2 + 2 * self._slope * loss)
+        return 2 * loss / (self.beta_min + root)
 
     @property
     def span(self) -> tuple[ArrayLike, ArrayLike]:
@@ -283,7 +288,7 @@ class FlowMatching(AbstractNoise):
         ends = [t / (self.shift - (self.shift - 1) * t) for t in self.span]
         first, last = (jnp.asarray(u, fraction.dtype) for u in ends)
         u = first + fraction * (last - first)
-        return self.shift * u / (1 + (self.shift - 1) * u)
+        return jnp.asarray(self.shift * u / (1 + (self.shift - 1) * u))
 
 
 def _positive(name: str, **values: ArrayLike) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import concrete
 from ._compile import Coefficients, compile_schedule
-from ._denoiser import AbstractDenoiser, check_denoiser
+from ._denoiser import AbstractDenoiser, checked_answer
 from ._noise import AbstractNoise
 from ._schedule import Schedule
 
@@ -62,19 +63,19 @@ def integrate(
     Raises:
         ValueError: if the denoiser answers in another shape, or noise is asked for without a key.
     """
-    check_denoiser(denoiser, y)
     if schedule.log_snr.ndim != 1:
         raise ValueError(
             f"integrate runs one schedule, got log_snr of the shape {schedule.log_snr.shape}; use "
             "run_population for many."
         )
-    if key is None and concrete(schedule.stochastic) and bool((schedule.stochastic > 0).any()):
+    noisy = not concrete(schedule.stochastic) or bool((np.asarray(schedule.stochastic) > 0).any())
+    if key is None and noisy and concrete(schedule.stochastic):
         raise ValueError(
             "integrate: this schedule adds noise (stochastic > 0); give a random key, or set "
             "stochastic to zero."
         )
     coefficients = _jitted_compile(schedule.astype(y.dtype), clock)
-    return _jitted_scan(denoiser, coefficients, y, key, mean, hook, path)
+    return _jitted_scan(denoiser, coefficients, y, key if noisy else None, mean, hook, path)
 
 
 def run_scan(
@@ -136,7 +137,7 @@ def _model_value(
     denoiser: AbstractDenoiser, c: Coefficients, y: Array, prior: Array, step: Array
 ) -> Array:
     """The only place where the model is called; padding and analytic steps do not call it."""
-    ask = lambda: denoiser(y, jnp.exp(-c.told), step)
+    ask = lambda: checked_answer(denoiser, y, jnp.exp(-c.told), step)
     return jax.lax.cond(c.live & ~c.analytic, ask, lambda: prior)
 
 
@@ -184,7 +185,6 @@ def run_population(
     Raises:
         ValueError: if the denoiser answers in another shape, or there is no leading axis.
     """
-    check_denoiser(denoiser, y)
     if schedules.log_snr.ndim != 2:
         raise ValueError(
             "run_population: the schedules must be stacked, with log_snr of the shape (P, N + 1), "

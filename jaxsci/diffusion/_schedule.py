@@ -1,13 +1,16 @@
 """A sampler as data: what each step does, in arrays."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
+from .._core import concrete
 from ._schedule_checks import check_schedule
 
 PREDICTIONS = ("data", "noise")
@@ -140,7 +143,7 @@ class Schedule(eqx.Module):
         table = lambda name, value: _filled(name, value, (n, window), dtype)
         self.prediction = whole("prediction", codes("prediction", prediction, PREDICTIONS))
         self.order = whole("order", order)
-        self.estimate = jnp.clip(whole("estimate", estimate), 1, jnp.maximum(self.order - 1, 1))
+        self.estimate = _clipped(whole("estimate", estimate), self.order)
         self.start = whole("start", start)
         self.scaling = whole("scaling", codes("scaling", scaling, SCALINGS))
         self.relaxation = real("relaxation", relaxation)
@@ -203,16 +206,30 @@ def codes(name: str, value: Any, names: tuple[str, ...]) -> Any:
     return names.index(value) if single else [names.index(one) for one in value]
 
 
+def _clipped(estimate: Array, order: Array) -> Array:
+    """At least 1, at most order - 1."""
+    if concrete((estimate, order)):
+        return jnp.asarray(np.clip(estimate, 1, np.maximum(np.asarray(order) - 1, 1)))
+    return jnp.clip(estimate, 1, jnp.maximum(order - 1, 1))
+
+
 def _inexact(values: Any) -> Array:
     array = jnp.asarray(values)
     return array if jnp.issubdtype(array.dtype, jnp.inexact) else array.astype(float)
 
 
 def _filled(name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-    array = jnp.asarray(value, dtype)
-    try:
-        return jnp.broadcast_to(array, shape)
-    except ValueError as error:
+    # numbers that are known stay on the host: building a schedule compiles nothing
+    on_host = concrete(value)
+    array = np.asarray(value, dtype) if on_host else jnp.asarray(value, dtype)
+    if np.broadcast_shapes(array.shape, (1,) * len(shape)) not in _fitting(shape):
         raise ValueError(
             f"Schedule: {name} must be one value or have the shape {shape}, got {array.shape}."
-        ) from error
+        )
+    spread = np.broadcast_to(array, shape) if on_host else jnp.broadcast_to(array, shape)
+    return jnp.asarray(spread)
+
+
+def _fitting(shape: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """The shapes that broadcast to this one."""
+    return {tuple(s) for s in itertools.product(*[(1, size) for size in shape])}
