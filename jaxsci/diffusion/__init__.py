@@ -1,7 +1,10 @@
 """Diffusion models: every fast sampler as arrays, one scan that runs them, and their search."""
 
+from ._candidates import candidate_names as candidate_names
+from ._candidates import candidates as candidates
 from ._closed_form import KernelDenoiser as KernelDenoiser
 from ._closed_form import MixtureDenoiser as MixtureDenoiser
+from ._combined import Combined as Combined
 from ._compile import Coefficients as Coefficients
 from ._compile import compile_schedule as compile_schedule
 from ._denoiser import AbstractDenoiser as AbstractDenoiser
@@ -14,11 +17,15 @@ from ._derived import pad_schedule as pad_schedule
 from ._derived import reverse_schedule as reverse_schedule
 from ._derived import stack_schedules as stack_schedules
 from ._derived import tail_schedule as tail_schedule
+from ._dynamic import DynamicProgramming as DynamicProgramming
+from ._evolution import Evolution as Evolution
 from ._files import export_sigmas as export_sigmas
 from ._files import export_timesteps as export_timesteps
 from ._files import load_schedule as load_schedule
 from ._files import save_schedule as save_schedule
 from ._files import schedule_info as schedule_info
+from ._gradient import GradientCoefficients as GradientCoefficients
+from ._gradient import GradientTimes as GradientTimes
 from ._grids import log_snr_grid as log_snr_grid
 from ._grids import log_snr_span as log_snr_span
 from ._grids import rho_grid as rho_grid
@@ -40,9 +47,16 @@ from ._noise import DiscreteVP as DiscreteVP
 from ._noise import FlowMatching as FlowMatching
 from ._noise import VPCosine as VPCosine
 from ._noise import VPLinear as VPLinear
+from ._objectives import MMD as MMD
+from ._objectives import FrechetDistance as FrechetDistance
+from ._objectives import end_point_error as end_point_error
 from ._outputs import clean_signal as clean_signal
 from ._outputs import predicted_output as predicted_output
 from ._phi import phi_functions as phi_functions
 from ._sampler import integrate as integrate
 from ._sampler import run_population as run_population
 from ._schedule import Schedule as Schedule
+from ._search import ScheduleSearch as ScheduleSearch
+from ._search import SearchSolution as SearchSolution
+from ._search import best_fixed as best_fixed
+from ._teacher import fine_path as fine_path
