@@ -1,5 +1,9 @@
 """All fixed samplers on all usual grids: the baseline of a search, and where it starts."""
 
+from collections.abc import Callable, Sequence
+
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -49,7 +53,26 @@ def candidates(span: Float[Array, "2"], num_evals: int) -> Schedule:
         A population with one spare row, for searched schedules with an analytic first step.
     """
     noise = EDM(*jnp.exp(-span.astype(float)))
-    grids = [make(noise, num_evals).astype(span.dtype) for make in _GRIDS.values()]
-    solvers = [make for make, least in _SOLVERS.values() if least <= num_evals]
-    made = [make(grid) for make in solvers for grid in grids]
-    return stack_schedules([pad_schedule(one, num_evals + 1) for one in made])
+    grids = jnp.stack([make(noise, num_evals).astype(span.dtype) for make in _GRIDS.values()])
+    return solvers_on(grids, [make for make, least in _SOLVERS.values() if least <= num_evals])
+
+
+def solvers_on(
+    grids: Float[Array, "g n+1"], solvers: Sequence[Callable[[Array], Schedule]]
+) -> Schedule:
+    """Every solver on every grid, stacked, with one spare row.
+
+    Args:
+        grids: of one length.
+        solvers: named methods whose decisions do not depend on the grid.
+
+    Returns:
+        A population, the grid changing fastest.
+    """
+    num, steps = grids.shape[0], grids.shape[1] - 1
+    with jax.ensure_compile_time_eval():  # decisions are constants: they leave no operations
+        plain = jnp.arange(steps + 1.0, dtype=grids.dtype)
+        made = [pad_schedule(make(plain), steps + 1) for make in solvers for _ in range(num)]
+        template = stack_schedules(made).astype(grids.dtype)
+    times = jnp.tile(jnp.concatenate([grids, grids[:, -1:]], axis=1), (len(solvers), 1))
+    return eqx.tree_at(lambda s: s.log_snr, template, times)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .._core import AbstractMethod
-from ._derived import pad_schedule, stack_schedules
+from ._candidates import solvers_on
 from ._gradient import best_starts
 from ._grids import rho_grid
 from ._named import ddim, deis, dpm_solver_pp, ipndm, unipc
@@ -102,6 +102,12 @@ def shortest_path(costs: Float[Array, "m m"], num_steps: int) -> Int[Array, " n+
 def _on(grid: Array, num_evals: int) -> Schedule:
     """The fixed samplers on one grid, stacked."""
     order = min(4, num_evals)
-    made = [ddim(grid), ipndm(grid, order), deis(grid, order), dpm_solver_pp(grid, 2)]
-    made += [unipc(grid, min(3, order)), unipc(grid, 2)]
-    return stack_schedules([pad_schedule(one, num_evals + 1) for one in made])
+    solvers = [
+        ddim,
+        lambda g: ipndm(g, order),
+        lambda g: deis(g, order),
+        lambda g: dpm_solver_pp(g, 2),
+        lambda g: unipc(g, 2),
+        lambda g: unipc(g, min(3, order)),
+    ]
+    return solvers_on(grid[None], solvers)

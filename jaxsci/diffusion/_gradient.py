@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._core import AbstractIterativeMethod, adam
+from .._core import AbstractIterativeMethod, adam, freeze
 from ._candidates import candidates
 from ._schedule import Schedule
 from ._search import ScheduleSearch, SearchSolution, report_search
@@ -83,7 +83,7 @@ class AbstractGradientSearch(AbstractIterativeMethod):
     def finish(self, problem: Any, data: _Data, state: _State, stats: dict) -> SearchSolution:
         """See `AbstractIterativeMethod.finish`."""
         found = _join_all(data.starts, state.best)
-        losses = _losses(data.problem, found)
+        losses = _losses(*freeze((data.problem, found)))
         best = jax.tree.map(lambda leaf: leaf[jnp.argmin(losses)], found)
         return report_search(data.problem, best, {"population": found, **stats})
 
@@ -167,7 +167,7 @@ class GradientCoefficients(AbstractGradientSearch):
         "shift",
     )
 
-    learning_rate: ArrayLike = 0.01
+    learning_rate: ArrayLike = 0.0015
     max_steps: int = eqx.field(static=True, default=120)
     num_starts: int = eqx.field(static=True, default=3)
     start: Schedule | None = None
@@ -186,7 +186,7 @@ def best_starts(problem: ScheduleSearch, start: Schedule | None, num: int) -> Sc
         A population of that size, or all if they are fewer.
     """
     many = candidates(problem.span, problem.num_evals) if start is None else start
-    order = jnp.argsort(_losses(problem, many))[:num]
+    order = jnp.argsort(_losses(*freeze((problem, many))))[:num]  # a choice has no derivative
     return jax.tree.map(lambda leaf: leaf[order], many)
 
 

@@ -1,5 +1,6 @@
 """Interpolation through the start of a step and a masked set of other points."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -23,11 +24,14 @@ def lagrange_means(
     Returns:
         One mean for each point, zero where it is not active.
     """
-    values = nodes / jnp.where(active, x, jnp.ones_like(x))[:, None]
-    for i in range(x.size):
-        used = _others(active, i)[:, None]
-        gap = jnp.where(used, (x - x[i])[:, None], 1)
-        values = values * jnp.where(used, (nodes - x[i]) / gap, 1)
+    begin = nodes / jnp.where(active, x, jnp.ones_like(x))[:, None]
+
+    def times(values: Array, other: tuple[Array, Array]) -> tuple[Array, None]:
+        place, used = other
+        gap = jnp.where(used, x - place, 1)[:, None]
+        return values * jnp.where(used[:, None], (nodes - place) / gap, 1), None
+
+    values, _ = jax.lax.scan(times, begin, (x, _others(active)))
     return jnp.where(active, values @ weights, 0)
 
 
@@ -44,16 +48,19 @@ def derivative_weights(
         The coefficients of $x$ and of $x^2$ in each $\\ell_j$ (derivatives at 0), zero where it is
         not active.
     """
+    others = _others(active)
     safe = jnp.where(active, x, jnp.ones_like(x))
-    slope, reciprocal = 1 / safe, jnp.zeros_like(x)
-    for i in range(x.size):
-        used = _others(active, i)
-        slope = slope * jnp.where(used, x[i] / jnp.where(used, x[i] - x, 1), 1)
-        reciprocal = reciprocal + jnp.where(used, 1 / safe[i], 0)
+    logs = jnp.where(others, 1 / safe[:, None], 0)
+
+    def times(slope: Array, other: tuple[Array, Array]) -> tuple[Array, None]:
+        place, used = other
+        return slope * jnp.where(used, place / jnp.where(used, place - x, 1), 1), None
+
+    slope, _ = jax.lax.scan(times, 1 / safe, (x, others))
     slope = jnp.where(active, slope, 0)
-    return slope, -slope * reciprocal
+    return slope, -slope * jnp.sum(logs, axis=0)
 
 
-def _others(active: Array, i: int) -> Array:
-    """For each active point j, whether i is another active one."""
-    return active & active[i] & (jnp.arange(active.size) != i)
+def _others(active: Array) -> Bool[Array, "m m"]:
+    """Row i: the active points j for which i is another active one."""
+    return active[:, None] & active & ~jnp.eye(active.size, dtype=jnp.bool_)

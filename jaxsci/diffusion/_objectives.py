@@ -66,13 +66,11 @@ class FrechetDistance(eqx.Module):
         look = _rows if self.features is None else self.features
         x, y = look(ends), look(targets)
         gap = jnp.mean(x, axis=0) - jnp.mean(y, axis=0)
-        centred = [
-            (z - jnp.mean(z, axis=0)) / jnp.sqrt(jnp.asarray(len(z), z.dtype)) for z in (x, y)
-        ]
-        # the nuclear norm of X Y^T is the trace of the root: no matrix root, no negative spectrum
-        overlap = jnp.linalg.svd(centred[0] @ centred[1].T, compute_uv=False)
-        total = jnp.sum(centred[0] ** 2) + jnp.sum(centred[1] ** 2)
-        return jnp.sum(gap**2) + total - 2 * jnp.sum(overlap)
+        root = lambda z: (z - jnp.mean(z, axis=0)) / jnp.sqrt(jnp.asarray(len(z), z.dtype))
+        x, y = root(x), root(y)
+        # Y X^T has the singular values of Cx^1/2 Cy^1/2: their sum is the trace of the root
+        overlap = jnp.sum(jnp.linalg.svd(y @ x.T, compute_uv=False))
+        return jnp.sum(gap**2) + jnp.sum(x**2) + jnp.sum(y**2) - 2 * overlap
 
 
 def _rows(x: Float[Array, "n ..."]) -> Float[Array, "n d"]:
