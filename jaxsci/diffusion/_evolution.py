@@ -68,7 +68,7 @@ class Evolution(AbstractIterativeMethod):
         pool = candidates(problem.span, problem.num_evals)
         if self.start is not None:
             pool = _joined(pool, self.start)
-        losses = _losses(*freeze((problem, pool)), self.chunk)
+        losses = _losses(freeze(problem), freeze(pool), self.chunk)
         return problem, _State(*_best(pool, losses, self.pool), key)
 
     def step(self, data: ScheduleSearch, state: _State) -> _State:
@@ -77,7 +77,7 @@ class Evolution(AbstractIterativeMethod):
         children = jax.vmap(lambda k: self._child(k, state.pool))(
             jax.random.split(now, self.population)
         )
-        losses = _losses(*freeze((data, children)), self.chunk)  # a choice has no derivative
+        losses = _losses(freeze(data), freeze(children), self.chunk)  # a choice has no derivative
         every = _joined(state.pool, children)
         return _State(*_best(every, jnp.append(state.losses, losses), self.pool), key)
 
