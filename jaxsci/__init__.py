@@ -25,13 +25,25 @@ _NAMES = (
     "sample",
     "solve",
 )
-_ROOMS = ("approx", "bridge", "gp", "inverse", "linalg", "pde", "plot", "run", "spectral")
+_ROOMS = (
+    "approx",
+    "bridge",
+    "diffusion",
+    "gp",
+    "inverse",
+    "linalg",
+    "pde",
+    "plot",
+    "run",
+    "spectral",
+)
 
 __all__ = ["__version__", *_NAMES, *_ROOMS]
 
 if TYPE_CHECKING:
     from . import approx as approx
     from . import bridge as bridge
+    from . import diffusion as diffusion
     from . import gp as gp
     from . import inverse as inverse
     from . import linalg as linalg

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsci import bridge, fit, gp, inverse, pde, solve, spectral
+from jaxsci import bridge, diffusion, fit, gp, inverse, pde, solve, spectral
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Row:
             cannot;
             `jit(vmap)` on an Auto mesh is the way that always works.
         mesh_fault: a known failure on the mesh, in words; the row is then skipped there.
+        random: whether the method draws random numbers.
     """
 
     name: str
@@ -39,13 +40,15 @@ class Row:
     warns: bool = True
     pmap: bool = False
     mesh_fault: str = ""
+    random: bool = False
 
     def __call__(self, p):
         """The quantity of interest as a function of the parameter."""
         made = self.make(p)
         if isinstance(made, tuple):  # a model and its data
             return self.quantity(fit(*made, self.method, key=jax.random.key(0), throw=False))
-        return self.quantity(solve(made, self.method, throw=False))
+        key = jax.random.key(0) if self.random else None
+        return self.quantity(solve(made, self.method, key=key, throw=False))
 
 
 def _box(p, dim):
@@ -128,6 +131,16 @@ def _gaussians(p):
 def _clouds(p):
     _, (start, end) = _two_clusters(p)
     return bridge.DiscreteBridge(start, end[:15], 4 * p)
+
+
+def _schedule_search(p):
+    """The denoised points, the noise and its range depend on p."""
+    random = np.random.default_rng(0)
+    points, noise = random.normal(size=(3, 2)), random.normal(size=(4, 2))
+    denoiser = diffusion.KernelDenoiser(p * jnp.asarray(points, p.dtype))
+    start = 3 * p * jnp.asarray(noise, p.dtype)
+    span = jnp.stack([-jnp.log(3 * p), jnp.full_like(p, 2.0)])
+    return diffusion.ScheduleSearch(denoiser, 2, span, start, start + 0.1, teacher_steps=4)
 
 
 def _mass_and_drift(solution):
@@ -305,6 +318,29 @@ ROWS += (
         _mass_and_drift,
         warns=False,
     ),
+)
+
+ROWS += tuple(
+    Row(
+        type(method).__name__,
+        _schedule_search,
+        method,
+        lambda solution: solution.stats["train_loss"] + solution.stats["rmse"],
+        warns=False,
+        random=True,
+        mesh_fault="second derivatives of a sampler compile for minutes: not tried on the mesh",
+    )
+    for method in (
+        diffusion.GradientTimes(max_steps=2, num_starts=2),
+        diffusion.GradientCoefficients(max_steps=2, num_starts=2),
+        diffusion.Evolution(max_steps=2, population=4, pool=3, chunk=4),
+        diffusion.DynamicProgramming(num_times=6, num_noises=2),
+        diffusion.Combined(
+            diffusion.GradientTimes(max_steps=1, num_starts=1),
+            diffusion.Evolution(max_steps=1, population=3, pool=2, chunk=4),
+            diffusion.GradientCoefficients(max_steps=1, num_starts=1),
+        ),
+    )
 )
 
 BY_NAME = {row.name: row for row in ROWS}

@@ -1,0 +1,219 @@
+"""Schedules improved by gradients: first their times, then all their coefficients."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from .._core import AbstractIterativeMethod, adam, freeze
+from ._candidates import candidates
+from ._schedule import Schedule
+from ._search import ScheduleSearch, SearchSolution, report_search
+from ._times import log_steps, with_log_steps
+
+Parameters = dict[str, Array]
+
+
+class _State(eqx.Module):
+    """All starts side by side, with the best that each has seen."""
+
+    parameters: Parameters
+    offset: Float[Array, "k n ..."]
+    optimiser: PyTree
+    count: Array
+    best: Parameters
+    loss: Float[Array, " k"]
+
+
+class _Data(eqx.Module):
+    problem: ScheduleSearch
+    starts: Schedule
+
+
+class AbstractGradientSearch(AbstractIterativeMethod):
+    """Adam through the sampler, from several schedules at once; the best of them is kept.
+
+    Rates fall to zero along half a cosine. Each step of the sampler is checkpointed.
+    """
+
+    accepts: ClassVar[tuple[type, ...]] = (ScheduleSearch,)
+    fields: eqx.AbstractClassVar[tuple[str, ...]]
+
+    learning_rate: eqx.AbstractVar[ArrayLike]
+    max_steps: eqx.AbstractVar[int]
+    num_starts: eqx.AbstractVar[int]
+    start: eqx.AbstractVar[Schedule | None]
+    radius: eqx.AbstractVar[ArrayLike | None]
+
+    def init(self, problem: Any, key: Array | None) -> tuple[_Data, _State]:
+        """See `AbstractIterativeMethod.init`: the teacher is run, the best starts are chosen."""
+        problem = problem.prepared()
+        starts = best_starts(problem, self.start, self.num_starts)
+        parameters = jax.vmap(lambda one: _split(one, self.fields))(starts)
+        shape = (starts.live.shape[0], *problem.train.shape) if self.radius is not None else (0,)
+        offset = jnp.zeros(shape, problem.train.dtype)
+        optimiser = _adam(problem).init((parameters, offset))  # pyright: ignore[reportArgumentType]
+        worst = jnp.full(starts.live.shape[0], jnp.inf, problem.train.dtype)
+        count = jnp.zeros((), jnp.int32)
+        return _Data(problem, starts), _State(
+            parameters, offset, optimiser, count, parameters, worst
+        )
+
+    def step(self, data: _Data, state: _State) -> _State:
+        """See `AbstractIterativeMethod.step`."""
+        pair = state.parameters, state.offset
+        losses, slopes = self._losses_and_slopes(data, pair)
+        moves, optimiser = _adam(data.problem).update(slopes, state.optimiser, pair)
+        better = losses < state.loss
+        keep = lambda new, old: jnp.where(_wide(better, new), new, old)
+        best = jax.tree.map(keep, state.parameters, state.best)
+        parameters, offset = jax.tree.map(
+            lambda value, move: value + self._rate(state.count, value.dtype) * move, pair, moves
+        )
+        offset = self._inside(data.problem, offset)
+        least = jnp.minimum(losses, state.loss)
+        return _State(parameters, offset, optimiser, state.count + 1, best, least)
+
+    def done(self, data: _Data, state: _State) -> Array:
+        """See `AbstractIterativeMethod.done`."""
+        return jnp.asarray(False)
+
+    def finish(self, problem: Any, data: _Data, state: _State, stats: dict) -> SearchSolution:
+        """See `AbstractIterativeMethod.finish`."""
+        found = _join_all(data.starts, state.best)
+        losses = _losses(*freeze((data.problem, found)))
+        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(losses)], found)
+        return report_search(data.problem, best, {"population": found, **stats})
+
+    def metrics(self, state: _State) -> dict[str, Array]:
+        """See `AbstractIterativeMethod.metrics`."""
+        return {"loss": jnp.min(state.loss)}
+
+    def _rate(self, count: Array, dtype: Any) -> Array:
+        part = count.astype(dtype) / max(self.max_steps, 1)
+        return jnp.asarray(self.learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2
+
+    def _losses_and_slopes(self, data: _Data, pair: tuple[Parameters, Array]) -> Any:
+        def loss(pair: tuple[Parameters, Array], start: Schedule) -> Array:
+            offset = pair[1] if self.radius is not None else 0.0
+            return data.problem.loss(_join(start, pair[0]), offset)
+
+        axes = ((dict.fromkeys(pair[0], 0), 0 if self.radius is not None else None), 0)
+        losses, slopes = jax.vmap(jax.value_and_grad(loss), axes)(pair, data.starts)
+        if self.radius is None:
+            slopes = slopes[0], jnp.zeros_like(pair[1])
+        clean = lambda slope: jnp.where(jnp.isfinite(slope), slope, 0)
+        return losses, jax.tree.map(clean, slopes)
+
+    def _inside(self, problem: ScheduleSearch, offset: Array) -> Array:
+        """Back into the ball of the relaxed objective, for each noise."""
+        if self.radius is None:
+            return offset
+        inner = tuple(range(2, offset.ndim))
+        size = jnp.sqrt(jnp.mean(offset**2, axis=inner, keepdims=True))
+        limit = self.radius * jnp.exp(-problem.span[0])
+        return offset * jnp.minimum(1, limit / jnp.maximum(size, limit))
+
+
+class GradientTimes(AbstractGradientSearch):
+    """$\\min_{\\lambda, c} L$: Adam on the log steps and on the relaxation of the first derivative.
+
+    Attributes:
+        learning_rate: at the start.
+        max_steps: how many steps.
+        num_starts: how many of the best starts are followed.
+        start: stacked schedules to choose them from; all fixed samplers by default.
+        radius: let each training start move within a ball of this radius (in units of the first
+            noise level, per coordinate) to meet the teacher: the relaxed objective. A number
+            relaxes the loss on the training noises; validation is never relaxed.
+
+    Source: Tong et al., Learning to discretize denoising diffusion ODEs (ICLR 2025), equation 6.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("relaxation",)
+
+    learning_rate: ArrayLike = 0.05
+    max_steps: int = eqx.field(static=True, default=120)
+    num_starts: int = eqx.field(static=True, default=3)
+    start: Schedule | None = None
+    radius: ArrayLike | None = None
+
+
+class GradientCoefficients(AbstractGradientSearch):
+    """$\\min L$ over times, times told to the model, and additions to all multistep coefficients.
+
+    Additions to the theoretical coefficients, not free coefficients: they start at the sampler and
+    keep what it knows. The told times are decoupled from those of the states.
+
+    Attributes:
+        learning_rate: at the start.
+        max_steps: how many steps.
+        num_starts: how many of the best starts are followed.
+        start: stacked schedules to choose them from; all fixed samplers by default.
+        radius: see `GradientTimes`.
+
+    Source: Frankel et al., S4S (arXiv 2502.17423), section 4; Shaul et al., Bespoke non-stationary
+        solvers (ICML 2024).
+    """
+
+    fields: ClassVar[tuple[str, ...]] = (
+        "relaxation",
+        "second_scale",
+        "extra_data",
+        "extra_noise",
+        "extra_corrector",
+        "shift",
+    )
+
+    learning_rate: ArrayLike = 0.0015
+    max_steps: int = eqx.field(static=True, default=120)
+    num_starts: int = eqx.field(static=True, default=3)
+    start: Schedule | None = None
+    radius: ArrayLike | None = None
+
+
+def best_starts(problem: ScheduleSearch, start: Schedule | None, num: int) -> Schedule:
+    """The schedules with the least training loss.
+
+    Args:
+        problem: prepared.
+        start: stacked schedules; all fixed samplers if there are none.
+        num: how many.
+
+    Returns:
+        A population of that size, or all if they are fewer.
+    """
+    many = candidates(problem.span, problem.num_evals) if start is None else start
+    order = jnp.argsort(_losses(*freeze((problem, many))))[:num]  # a choice has no derivative
+    return jax.tree.map(lambda leaf: leaf[order], many)
+
+
+@eqx.filter_jit
+def _losses(problem: ScheduleSearch, population: Schedule) -> Array:
+    return problem.losses(population)
+
+
+def _adam(problem: ScheduleSearch) -> Any:
+    return adam(1.0, problem.train.dtype)  # the rate is applied outside, it falls
+
+
+def _split(schedule: Schedule, fields: tuple[str, ...]) -> Parameters:
+    return {"steps": log_steps(schedule), **{name: getattr(schedule, name) for name in fields}}
+
+
+def _join(schedule: Schedule, parameters: Parameters) -> Schedule:
+    """The schedule with these parameters; its discrete decisions stay."""
+    names = tuple(name for name in parameters if name != "steps")
+    pick = lambda s: tuple(getattr(s, name) for name in names)
+    moved = eqx.tree_at(pick, schedule, tuple(parameters[name] for name in names))
+    return with_log_steps(moved, parameters["steps"])
+
+
+def _join_all(schedules: Schedule, parameters: Parameters) -> Schedule:
+    return jax.vmap(_join)(schedules, parameters)
+
+
+def _wide(flags: Array, like: Array) -> Array:
+    return flags.reshape(flags.shape + (1,) * (like.ndim - 1))
