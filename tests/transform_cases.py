@@ -30,6 +30,7 @@ class Row:
             cannot;
             `jit(vmap)` on an Auto mesh is the way that always works.
         mesh_fault: a known failure on the mesh, in words; the row is then skipped there.
+        derivative_fault: why derivatives through the method are not tried, in words.
         random: whether the method draws random numbers.
     """
 
@@ -40,6 +41,7 @@ class Row:
     warns: bool = True
     pmap: bool = False
     mesh_fault: str = ""
+    derivative_fault: str = ""
     random: bool = False
 
     def __call__(self, p):
@@ -328,7 +330,9 @@ ROWS += tuple(
         lambda solution: solution.stats["train_loss"] + solution.stats["rmse"],
         warns=False,
         random=True,
-        mesh_fault="second derivatives of a sampler compile for minutes: not tried on the mesh",
+        derivative_fault="a search is a step of Adam or a choice: its own derivative takes second "
+        "derivatives of a sampler, which compile for minutes",
+        mesh_fault="not tried: the mesh runs derivatives, see `derivative_fault`",
     )
     for method in (
         diffusion.GradientTimes(max_steps=2, num_starts=2),
