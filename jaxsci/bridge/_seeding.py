@@ -129,7 +129,7 @@ def split_and_merge(model: LightBridge, found: Statistics, rank: Int[Array, ""])
     variances, directions = _widest(end.spread)
     score = jnp.where(others, end.mass * variances, -jnp.inf)
     place = jnp.sum(score[:, None] < score, axis=1)
-    widest = jnp.argmax(place == rank % (num - 2))
+    widest = jnp.argmax(place == rank % max(num - 2, 1))
     shift = 0.7 * jnp.sqrt(variances[widest]) * directions[widest]
     # rows of a matrix that makes the new components from the old ones
     unit = lambda k: (index == k).astype(end.mass.dtype)
