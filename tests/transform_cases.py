@@ -331,7 +331,8 @@ ROWS += tuple(
         warns=False,
         random=True,
         derivative_fault="a search is a step of Adam or a choice: its own derivative takes second "
-        "derivatives of a sampler, which compile for minutes",
+        "derivatives of a sampler; they compile for minutes, and jaxlib 0.10.2 once crashed on "
+        "writing that program to the cache",
         mesh_fault="not tried yet: the five programs are long to compile and the worker has 240 s",
     )
     for method in (
