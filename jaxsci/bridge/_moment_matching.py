@@ -187,8 +187,7 @@ def _stats(found: Sweeps, middle: Array, epsilon: Array) -> dict[str, Array]:
 
 
 def _judge(sweeps: Sweeps, rtol: Array) -> RESULTS:
-    stuck = (sweeps.refused >= REFUSALS) & (sweeps.gain > rtol)
-    capped = sweeps.gain > rtol
-    result = RESULTS.where(stuck | capped, RESULTS.not_converged, RESULTS.successful)  # pyright: ignore[reportArgumentType]
+    falling = sweeps.gain > rtol  # stuck or out of sweeps
+    result = RESULTS.where(falling, RESULTS.not_converged, RESULTS.successful)  # pyright: ignore[reportArgumentType]
     finite = jnp.isfinite(sweeps.found.loss)
     return RESULTS.where(finite, result, RESULTS.nonfinite)  # pyright: ignore[reportArgumentType]

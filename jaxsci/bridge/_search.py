@@ -13,7 +13,7 @@ from ._statistics import statistics
 from ._sweep import Sweeps, advanced, blank_sweeps, proposed, unfinished
 
 _SEED_TRIALS, _COARSE_TRIALS = 4, 30
-SEED_BLOCKS, COARSE_BLOCKS = 4, 12
+_SEED_BLOCKS, COARSE_BLOCKS = 4, 12
 _COARSE_RTOL = 1e-4  # in nats: far below the sampling error of so few samples
 
 
@@ -92,7 +92,7 @@ def search(
 def _plan(num_seeds: int, num_moves: int, max_sweeps: Array, rtol: Array) -> _Plan:
     counts = (num_seeds, 1, num_moves, 1)
     fixed = lambda *values: np.repeat(np.asarray(values), counts)
-    few = fixed(SEED_BLOCKS, COARSE_BLOCKS, COARSE_BLOCKS, 0)
+    few = fixed(_SEED_BLOCKS, COARSE_BLOCKS, COARSE_BLOCKS, 0)
     trials = fixed(_SEED_TRIALS, _COARSE_TRIALS, _COARSE_TRIALS, 0)
     index = np.arange(sum(counts))
     return _Plan(
