@@ -37,7 +37,8 @@ class Evolution(AbstractIterativeMethod):
         crossover_rate: chance that a child has two parents.
         analytic_rate: chance to switch the analytic first step; 0 never tries it.
         start: stacked schedules to begin with, besides all fixed samplers.
-        chunk: how many schedules run side by side.
+        chunk: how many schedules run side by side; by default as many as the cache of a core
+            holds.
 
     Source: Liu et al., A unified sampling framework (ICLR 2024), algorithm 2.
     """
@@ -51,7 +52,7 @@ class Evolution(AbstractIterativeMethod):
     crossover_rate: ArrayLike = 0.3
     analytic_rate: ArrayLike = 0.1
     start: Schedule | None = None
-    chunk: int = eqx.field(static=True, default=32)
+    chunk: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.population < 2 or self.pool < 2:
@@ -117,5 +118,5 @@ def _best(pool: Schedule, losses: Array, num: int) -> tuple[Schedule, Array]:
 
 
 @eqx.filter_jit
-def _losses(problem: ScheduleSearch, population: Schedule, chunk: int) -> Array:
+def _losses(problem: ScheduleSearch, population: Schedule, chunk: int | None) -> Array:
     return problem.losses(population, chunk)

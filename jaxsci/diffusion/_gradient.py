@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import AbstractIterativeMethod, adam, freeze
 from ._candidates import candidates
+from ._lanes import map_lanes
 from ._schedule import Schedule
 from ._search import ScheduleSearch, SearchSolution, report_search
 from ._times import log_steps, with_log_steps
@@ -96,13 +97,15 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         return jnp.asarray(self.learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2
 
     def _losses_and_slopes(self, data: _Data, pair: tuple[Parameters, Array]) -> Any:
-        def loss(pair: tuple[Parameters, Array], start: Schedule) -> Array:
-            offset = pair[1] if self.radius is not None else 0.0
-            return data.problem.loss(_join(start, pair[0]), offset)
+        relaxed = self.radius is not None
+        moved = pair if relaxed else (pair[0], jnp.zeros(data.starts.live.shape[0], pair[1].dtype))
 
-        axes = ((dict.fromkeys(pair[0], 0), 0 if self.radius is not None else None), 0)
-        losses, slopes = jax.vmap(jax.value_and_grad(loss), axes)(pair, data.starts)
-        if self.radius is None:
+        def loss(pair: tuple[Parameters, Array], start: Schedule) -> Array:
+            return data.problem.loss(_join(start, pair[0]), pair[1])
+
+        one = lambda row: jax.value_and_grad(loss)(*row)
+        losses, slopes = map_lanes(one, (moved, data.starts), data.problem.train)
+        if not relaxed:
             slopes = slopes[0], jnp.zeros_like(pair[1])
         clean = lambda slope: jnp.where(jnp.isfinite(slope), slope, 0)
         return losses, jax.tree.map(clean, slopes)

@@ -12,6 +12,7 @@ from ._candidates import candidate_names, candidates
 from ._compile import compile_schedule
 from ._denoiser import AbstractDenoiser
 from ._grids import log_snr_span, rho_grid
+from ._lanes import map_lanes
 from ._noise import EDM, AbstractNoise
 from ._objectives import Objective, end_point_error, error_summary, per_sample_error
 from ._sampler import run_scan
@@ -123,14 +124,14 @@ class ScheduleSearch(AbstractProblem):
         ends = _run(self, schedule, self.train + offset)
         return self.objective(ends, self.targets[0])  # pyright: ignore[reportOptionalSubscript]
 
-    def losses(self, population: Schedule, chunk: int = 32) -> Float[Array, " p"]:
+    def losses(self, population: Schedule, chunk: int | None = None) -> Float[Array, " p"]:
         """`loss` of many schedules in one program.
 
         Args:
             population: stacked schedules.
-            chunk: how many run side by side.
+            chunk: how many run side by side; by default as many as the cache of a core holds.
         """
-        found = jax.lax.map(self.loss, population, batch_size=chunk)
+        found = map_lanes(self.loss, population, self.train, chunk)
         return jnp.where(jnp.isfinite(found), found, jnp.inf)
 
 
@@ -173,7 +174,7 @@ def report_search(problem: ScheduleSearch, schedule: Schedule, stats: dict) -> S
 def _judge(problem: ScheduleSearch, schedule: Schedule) -> dict[str, Array]:
     fixed = candidates(problem.span, problem.num_evals)
     joined = jax.tree.map(lambda one, many: jnp.append(one[None], many, axis=0), schedule, fixed)
-    errors = jax.lax.map(problem.residual, joined, batch_size=32)
+    errors = map_lanes(problem.residual, joined, problem.valid)
     found, rivals = error_summary(errors[0]), freeze(errors[1:])
     best = jnp.argmin(jnp.mean(rivals**2, axis=1))
     baseline = {f"fixed_{name}": number for name, number in error_summary(rivals[best]).items()}
