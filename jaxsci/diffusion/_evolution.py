@@ -45,7 +45,7 @@ class Evolution(AbstractIterativeMethod):
 
     accepts: ClassVar[tuple[type, ...]] = (ScheduleSearch,)
 
-    max_steps: int = eqx.field(static=True, default=12)
+    max_steps: int = eqx.field(static=True, default=10)
     population: int = eqx.field(static=True, default=256)
     pool: int = eqx.field(static=True, default=24)
     mutation_rate: ArrayLike = 0.3

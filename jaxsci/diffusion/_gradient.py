@@ -138,7 +138,7 @@ class GradientTimes(AbstractGradientSearch):
     fields: ClassVar[tuple[str, ...]] = ("relaxation",)
 
     learning_rate: ArrayLike = 0.05
-    max_steps: int = eqx.field(static=True, default=120)
+    max_steps: int = eqx.field(static=True, default=100)
     num_starts: int = eqx.field(static=True, default=3)
     start: Schedule | None = None
     radius: ArrayLike | None = None
@@ -171,7 +171,7 @@ class GradientCoefficients(AbstractGradientSearch):
     )
 
     learning_rate: ArrayLike = 0.0015
-    max_steps: int = eqx.field(static=True, default=120)
+    max_steps: int = eqx.field(static=True, default=100)
     num_starts: int = eqx.field(static=True, default=3)
     start: Schedule | None = None
     radius: ArrayLike | None = None
