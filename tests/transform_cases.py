@@ -145,6 +145,13 @@ def _schedule_search(p):
     return diffusion.ScheduleSearch(denoiser, 2, span, start, start + 0.1, teacher_steps=4)
 
 
+def _noisy_points(p):
+    """A network to be trained; the data and their deviation depend on p."""
+    net = diffusion.ResidualMLP(2, 4, 1, dtype=p.dtype, key=jax.random.key(1))
+    points = jnp.asarray(np.random.default_rng(0).normal(size=(6, 2)), p.dtype)
+    return diffusion.Preconditioned(net, p), p * points
+
+
 def _mass_and_drift(solution):
     model = solution.value
     at = jnp.asarray([[0.3, -0.2], [0.1, 0.6]], model.tau.dtype)
@@ -346,6 +353,23 @@ ROWS += tuple(
             diffusion.GradientCoefficients(max_steps=1, num_starts=1),
         ),
     )
+)
+
+
+def _denoised(solution):
+    at = jnp.asarray([[0.3, -0.2], [0.1, 0.6]], solution.stats["loss"].dtype)
+    return jnp.sum(solution.value(at, jnp.asarray(0.7, at.dtype)) ** 2)
+
+
+ROWS += (
+    Row(
+        "DenoisingScoreMatching",
+        _noisy_points,
+        diffusion.DenoisingScoreMatching(0.1, 3, batch_size=4),
+        _denoised,
+        warns=False,
+        pmap=True,
+    ),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

@@ -41,6 +41,8 @@ from ._named import ipndm as ipndm
 from ._named import pndm as pndm
 from ._named import sde_dpm_solver_pp as sde_dpm_solver_pp
 from ._named import unipc as unipc
+from ._network import Preconditioned as Preconditioned
+from ._network import ResidualMLP as ResidualMLP
 from ._noise import EDM as EDM
 from ._noise import AbstractNoise as AbstractNoise
 from ._noise import DiscreteVP as DiscreteVP
@@ -56,6 +58,7 @@ from ._phi import phi_functions as phi_functions
 from ._sampler import integrate as integrate
 from ._sampler import run_population as run_population
 from ._schedule import Schedule as Schedule
+from ._score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from ._search import ScheduleSearch as ScheduleSearch
 from ._search import SearchSolution as SearchSolution
 from ._search import best_fixed as best_fixed

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ._grids import log_snr_span
 from ._noise import AbstractNoise
@@ -95,34 +95,64 @@ def schedule_info(path: str | Path) -> dict[str, Any]:
     return _document(path)["info"]
 
 
-def export_timesteps(schedule: Schedule, noise: AbstractNoise) -> list[float]:
+def export_timesteps(schedule: Schedule, noise: AbstractNoise) -> list[int] | list[float]:
     """The times at which the model is asked, most noise first: diffusers' `timesteps`.
 
+    Other libraries take the times alone, and their own solver. For `FlowMatching` the time is the
+    noise level: there this is the list that they call `sigmas`.
+
     Args:
-        schedule: without padding.
+        schedule: a multistep method, from noise to data; padding is left out.
         noise: of the model; for `DiscreteVP` the times are rounded to whole indices.
 
     Returns:
-        N numbers.
+        N falling numbers, integers for `DiscreteVP`.
+
+    Raises:
+        ValueError: if two steps ask the model at one time, which those libraries refuse.
     """
     times = noise.time(schedule.log_snr[:-1] + schedule.shift)
     numbers = np.asarray(times)[np.asarray(schedule.live)]
-    return [float(t) for t in (np.round(numbers) if _counts(noise) else numbers)]
+    if _counts(noise):
+        numbers = np.round(numbers).astype(int)
+    _check_falling("export_timesteps", numbers)
+    return numbers.tolist()
 
 
 def export_sigmas(schedule: Schedule, *, final_zero: bool = False) -> list[float]:
     """$\\sigma/\\alpha$ at all times, most noise first: the `sigmas` of k-diffusion and diffusers.
 
     Args:
-        schedule: without padding.
-        final_zero: append the zero that k-diffusion's samplers end with.
+        schedule: a multistep method, from noise to data; padding is left out.
+        final_zero: append the zero that k-diffusion's samplers and diffusers' lists end with. It
+            costs one evaluation more: its step is that of `denoise_to_zero`, whose schedules end
+            at zero anyway.
 
     Returns:
-        N + 1 numbers, or N + 2.
+        N + 1 falling numbers, or N + 2.
+
+    Raises:
+        ValueError: if two steps begin at one noise level, which those libraries refuse.
     """
     there = np.append(True, np.asarray(schedule.live))
-    levels: Float[Array, " n"] = jnp.exp(-schedule.log_snr)
-    return [float(s) for s in np.asarray(levels)[there]] + ([0.0] if final_zero else [])
+    end = np.append(False, np.asarray(schedule.to_zero))
+    levels = np.where(end, 0.0, np.exp(-np.asarray(schedule.log_snr)))[there]
+    if final_zero and levels[-1] > 0:
+        levels = np.append(levels, 0.0)
+    _check_falling("export_sigmas", levels)
+    return levels.tolist()
+
+
+def _check_falling(name: str, numbers: np.ndarray) -> None:
+    wrong = np.flatnonzero(np.diff(numbers) >= 0)
+    if wrong.size:
+        step = int(wrong[0])
+        raise ValueError(
+            f"{name}: steps {step} and {step + 1} have {numbers[step]} and {numbers[step + 1]}, "
+            "but other libraries want falling lists. Single-step methods (Heun, DPM-Solver) are "
+            "exported by the grid they were made of; times that were rounded to one index want "
+            "fewer steps."
+        )
 
 
 def _counts(noise: AbstractNoise) -> bool:

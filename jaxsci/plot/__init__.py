@@ -2,6 +2,10 @@
 
 from ._axes import new_axes as new_axes
 from ._bridge import plot_bridge as plot_bridge
+from ._diffusion import plot_sample_rows as plot_sample_rows
+from ._diffusion import plot_solver_errors as plot_solver_errors
+from ._diffusion import plot_trajectories as plot_trajectories
 from ._fields import plot_field_1d as plot_field_1d
 from ._fields import plot_field_2d as plot_field_2d
+from ._schedules import plot_schedules as plot_schedules
 from ._sweep import plot_sweep as plot_sweep

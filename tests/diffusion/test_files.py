@@ -76,13 +76,28 @@ def test_files_of_another_kind_version_or_range_are_refused(tmp_path):
 def test_lists_for_diffusers_and_k_diffusion():
     noise = DiscreteVP(jnp.cumprod(1 - jnp.linspace(1e-4, 0.02, 1000)))
     schedule = diffusion.ddim(diffusion.time_grid(noise, 3))
-    assert diffusion.export_timesteps(schedule, noise) == [999.0, 666.0, 333.0]
+    assert diffusion.export_timesteps(schedule, noise) == [999, 666, 333]
+    assert {type(t) for t in diffusion.export_timesteps(schedule, noise)} == {int}
     sigmas = diffusion.export_sigmas(schedule, final_zero=True)
     table = np.sqrt(1 / np.asarray(noise.alphas_cumprod) - 1)
     np.testing.assert_allclose(sigmas, [*table[[999, 666, 333, 0]], 0.0], rtol=1e-12)
     padded = diffusion.pad_schedule(schedule, 5)
     assert diffusion.export_sigmas(padded) == sigmas[:-1]
     np.testing.assert_allclose(diffusion.export_timesteps(schedule, EDM()), sigmas[:3])
+    assert diffusion.export_sigmas(diffusion.denoise_to_zero(schedule)) == sigmas
+    flow = diffusion.FlowMatching()
+    shares = diffusion.export_timesteps(schedule, flow)  # sigma with alpha = 1 - sigma
+    np.testing.assert_allclose(shares, np.divide(sigmas[:3], np.add(1, sigmas[:3])), rtol=1e-12)
+
+
+def test_lists_that_other_libraries_refuse():
+    noise = DiscreteVP(jnp.cumprod(1 - jnp.linspace(1e-4, 0.02, 20)))
+    with refused("export_timesteps", "have 12 and 12", "fewer steps"):
+        diffusion.export_timesteps(diffusion.ddim(diffusion.log_snr_grid(noise, 60)), noise)
+    with refused("export_sigmas", "steps 1 and 2", "grid they were made of"):
+        diffusion.export_sigmas(diffusion.heun(RHO))
+    with refused("export_sigmas", "falling"):
+        diffusion.export_sigmas(diffusion.reverse_schedule(diffusion.ddim(RHO)))
 
 
 def test_impossible_schedules_are_refused():
