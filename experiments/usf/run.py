@@ -177,7 +177,7 @@ def _ranks(settings: Settings) -> dict[str, Any]:
 def _others(seeds: range, settings: Settings, run: Run) -> dict[str, Any]:
     network, training = trained_network(settings.steps)
     print(f"trained network: {training}", flush=True)
-    few = {"num_train": 64, "num_valid": 256}  # 3,072 dimensions
+    few = {"num_train": 32}  # 3,072 dimensions
     cases = {
         "patches": (models.patch_mixture(), 3072, few),
         "network": (network, 64, {}),

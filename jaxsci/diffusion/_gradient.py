@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from .._core import AbstractIterativeMethod, adam, freeze
 from ._candidates import candidates
@@ -15,6 +15,7 @@ from ._search import ScheduleSearch, SearchSolution, report_search
 from ._times import log_steps, with_log_steps
 
 Parameters = dict[str, Array]
+_PATIENCE = 10
 
 
 class _State(eqx.Module):
@@ -26,6 +27,8 @@ class _State(eqx.Module):
     count: Array
     best: Parameters
     loss: Float[Array, " k"]
+    damping: Float[Array, " k"]
+    waited: Int[Array, " k"]
 
 
 class _Data(eqx.Module):
@@ -36,7 +39,9 @@ class _Data(eqx.Module):
 class AbstractGradientSearch(AbstractIterativeMethod):
     """Adam through the sampler, from several schedules at once; the best of them is kept.
 
-    Rates fall to zero along half a cosine. Each step of the sampler is checkpointed.
+    Rates fall to zero along half a cosine. A start that has not improved for ten steps goes back
+    to its best and halves its rate: how rough the loss is differs from schedule to schedule. Each
+    step of the sampler is checkpointed.
     """
 
     accepts: ClassVar[tuple[type, ...]] = (ScheduleSearch,)
@@ -57,9 +62,9 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         offset = jnp.zeros(shape, problem.train.dtype)
         optimiser = _adam(problem).init((parameters, offset))  # pyright: ignore[reportArgumentType]
         worst = jnp.full(starts.live.shape[0], jnp.inf, problem.train.dtype)
-        count = jnp.zeros((), jnp.int32)
+        count, waited = jnp.zeros((), jnp.int32), jnp.zeros(worst.shape, jnp.int32)
         return _Data(problem, starts), _State(
-            parameters, offset, optimiser, count, parameters, worst
+            parameters, offset, optimiser, count, parameters, worst, jnp.ones_like(worst), waited
         )
 
     def step(self, data: _Data, state: _State) -> _State:
@@ -68,14 +73,18 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         losses, slopes = self._losses_and_slopes(data, pair)
         moves, optimiser = _adam(data.problem).update(slopes, state.optimiser, pair)
         better = losses < state.loss
-        keep = lambda new, old: jnp.where(_wide(better, new), new, old)
-        best = jax.tree.map(keep, state.parameters, state.best)
-        parameters, offset = jax.tree.map(
-            lambda value, move: value + self._rate(state.count, value.dtype) * move, pair, moves
-        )
+        best = _chosen(better, state.parameters, state.best)
+        waited = jnp.where(better, 0, state.waited + 1)
+        stuck = waited >= _PATIENCE
+        damping = jnp.where(stuck, state.damping / 2, state.damping)
+        rate = self._rate(state.count, losses.dtype) * damping
+        move = lambda value, by: value + _wide(rate, value) * by
+        moved = jax.tree.map(move, state.parameters, moves[0])
+        parameters = _chosen(stuck, best, moved)
+        offset = state.offset + self._rate(state.count, losses.dtype) * moves[1]
         offset = self._inside(data.problem, offset)
-        least = jnp.minimum(losses, state.loss)
-        return _State(parameters, offset, optimiser, state.count + 1, best, least)
+        least, waited = jnp.minimum(losses, state.loss), jnp.where(stuck, 0, waited)
+        return _State(parameters, offset, optimiser, state.count + 1, best, least, damping, waited)
 
     def done(self, data: _Data, state: _State) -> Array:
         """See `AbstractIterativeMethod.done`."""
@@ -216,6 +225,11 @@ def _join(schedule: Schedule, parameters: Parameters) -> Schedule:
 
 def _join_all(schedules: Schedule, parameters: Parameters) -> Schedule:
     return jax.vmap(_join)(schedules, parameters)
+
+
+def _chosen(flags: Array, new: Parameters, old: Parameters) -> Parameters:
+    keep = lambda a, b: jnp.where(_wide(flags, a), a, b)
+    return jax.tree.map(keep, new, old)
 
 
 def _wide(flags: Array, like: Array) -> Array:
