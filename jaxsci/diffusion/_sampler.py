@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import concrete
+from ._chunks import map_chunks
 from ._compile import Coefficients, compile_schedule
 from ._denoiser import AbstractDenoiser, checked_answer
 from ._noise import AbstractNoise
@@ -198,4 +199,4 @@ def _population(
     denoiser: AbstractDenoiser, schedules: Schedule, y: Array, chunk: int, mean: ArrayLike
 ) -> Array:
     one = lambda schedule: run_scan(denoiser, compile_schedule(schedule), y, None, mean)
-    return jax.lax.map(one, schedules, batch_size=chunk)
+    return map_chunks(one, schedules, chunk)
