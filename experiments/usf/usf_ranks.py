@@ -76,9 +76,11 @@ def _rank(cells: dict, score: str, columns: Iterable[int]) -> float:
 
 
 def _scores(problem: ScheduleSearch, name: str, num_evals: int) -> dict[str, float]:
-    schedule = _SAMPLERS[name](num_evals).astype(problem.valid.dtype)
-    ends = integrate(problem.denoiser, schedule, problem.valid)
-    targets = problem.targets[1]  # pyright: ignore[reportOptionalSubscript]
+    starts, targets = problem.valid, (problem.targets or (None, None))[1]
+    if starts is None or targets is None:
+        raise ValueError("samplers are ranked on fresh noises: the problem must have some.")
+    schedule = _SAMPLERS[name](num_evals).astype(starts.dtype)
+    ends = integrate(problem.denoiser, schedule, starts)
     return {
         "rmse": float(jnp.sqrt(jnp.mean((ends - targets) ** 2))),
         "frechet": float(FrechetDistance()(ends, targets)),

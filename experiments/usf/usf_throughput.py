@@ -24,7 +24,7 @@ from jaxsci.diffusion import (
     stack_schedules,
     unipc,
 )
-from jaxsci.diffusion._mutation import mutate
+from jaxsci.diffusion._mutation import draw, mutate
 from jaxsci.run import child_report
 
 NUM_EVALS, ROWS = 5, 32
@@ -39,8 +39,10 @@ def random_schedules(count: int, seed: int = 0) -> Schedule:
         for grid in (rho_grid, log_snr_grid)
     ]
     parents = stack_schedules([plain[i % len(plain)] for i in range(count)])
-    keys = jax.random.split(jax.random.key(seed), count)
-    mutants = jax.jit(jax.vmap(lambda key, parent: mutate(key, parent, 0.5, 0.0)))(keys, parents)
+    num_steps, real = parents.live.shape[1], parents.log_snr.dtype
+    draws = draw(jax.random.key(seed), count, num_steps, real)
+    changed = jax.jit(jax.vmap(lambda numbers, parent: mutate(numbers, parent, 0.5, 0.0)))
+    mutants = changed(draws, parents)
     # the spare row that mutation asks for is for analytic first steps, which are not used here
     cut = lambda leaf: leaf[:, :NUM_EVALS] if leaf.ndim > 1 else leaf
     times = mutants.log_snr[:, : NUM_EVALS + 1]

@@ -5,16 +5,20 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from .._core import AbstractIterativeMethod, adam, freeze
 from ._candidates import candidates
+from ._derived import take
 from ._lanes import map_lanes
+from ._report import SearchSolution, report_search
 from ._schedule import Schedule
-from ._search import ScheduleSearch, SearchSolution, report_search
+from ._search import ScheduleSearch
 from ._times import log_steps, with_log_steps
 
-Parameters = dict[str, Array]
+# for each start, all that is changed in one row: Adam is then one small program
+Parameters = Float[Array, "k p"]
 _PATIENCE = 10
 
 
@@ -57,7 +61,7 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         """See `AbstractIterativeMethod.init`: the teacher is run, the best starts are chosen."""
         problem = problem.prepared()
         starts = best_starts(problem, self.start, self.num_starts)
-        parameters = jax.vmap(lambda one: _split(one, self.fields))(starts)
+        parameters = jax.vmap(lambda one: _packed(one, self.fields))(starts)
         shape = (starts.live.shape[0], *problem.train.shape) if self.radius is not None else (0,)
         offset = jnp.zeros(shape, problem.train.dtype)
         optimiser = _adam(problem).init((parameters, offset))  # pyright: ignore[reportArgumentType]
@@ -73,15 +77,14 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         losses, slopes = self._losses_and_slopes(data, pair)
         moves, optimiser = _adam(data.problem).update(slopes, state.optimiser, pair)
         better = losses < state.loss
-        best = _chosen(better, state.parameters, state.best)
+        best = jnp.where(better[:, None], state.parameters, state.best)
         waited = jnp.where(better, 0, state.waited + 1)
         stuck = waited >= _PATIENCE
         damping = jnp.where(stuck, state.damping / 2, state.damping)
-        rate = self._rate(state.count, losses.dtype) * damping
-        move = lambda value, by: value + _wide(rate, value) * by
-        moved = jax.tree.map(move, state.parameters, moves[0])
-        parameters = _chosen(stuck, best, moved)
-        offset = state.offset + self._rate(state.count, losses.dtype) * moves[1]
+        rate = self._rate(state.count, losses.dtype)
+        moved = state.parameters + rate * damping[:, None] * moves[0]
+        parameters = jnp.where(stuck[:, None], best, moved)
+        offset = state.offset + rate * moves[1]
         offset = self._inside(data.problem, offset)
         least, waited = jnp.minimum(losses, state.loss), jnp.where(stuck, 0, waited)
         return _State(parameters, offset, optimiser, state.count + 1, best, least, damping, waited)
@@ -92,10 +95,10 @@ class AbstractGradientSearch(AbstractIterativeMethod):
 
     def finish(self, problem: Any, data: _Data, state: _State, stats: dict) -> SearchSolution:
         """See `AbstractIterativeMethod.finish`."""
-        found = _join_all(data.starts, state.best)
-        losses = _losses(*freeze((data.problem, found)))
-        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(losses)], found)
-        return report_search(data.problem, best, {"population": found, **stats})
+        unpack = lambda start, packed: _unpacked(start, packed, self.fields)
+        found = jax.vmap(unpack)(data.starts, state.best)
+        stats = {"population": found, "losses": state.loss, **stats}
+        return report_search(data.problem, found, state.loss, stats)
 
     def metrics(self, state: _State) -> dict[str, Array]:
         """See `AbstractIterativeMethod.metrics`."""
@@ -109,8 +112,8 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         relaxed = self.radius is not None
         moved = pair if relaxed else (pair[0], jnp.zeros(data.starts.live.shape[0], pair[1].dtype))
 
-        def loss(pair: tuple[Parameters, Array], start: Schedule) -> Array:
-            return data.problem.loss(_join(start, pair[0]), pair[1])
+        def loss(pair: tuple[Array, Array], start: Schedule) -> Array:
+            return data.problem.loss(_unpacked(start, pair[0], self.fields), pair[1])
 
         one = lambda row: jax.value_and_grad(loss)(*row)
         losses, slopes = map_lanes(one, (moved, data.starts), data.problem.train)
@@ -195,11 +198,13 @@ def best_starts(problem: ScheduleSearch, start: Schedule | None, num: int) -> Sc
         num: how many.
 
     Returns:
-        A population of that size, or all if they are fewer.
+        A population of that size, or all if they are not more.
     """
     many = candidates(problem.span, problem.num_evals) if start is None else start
-    order = jnp.argsort(_losses(*freeze((problem, many))))[:num]  # a choice has no derivative
-    return jax.tree.map(lambda leaf: leaf[order], many)
+    if many.live.shape[0] <= num:
+        return many
+    losses = _losses(*freeze((problem, many)))  # a choice has no derivative
+    return take(many, jnp.argsort(losses)[:num])
 
 
 @eqx.filter_jit
@@ -211,26 +216,17 @@ def _adam(problem: ScheduleSearch) -> Any:
     return adam(1.0, problem.train.dtype)  # the rate is applied outside, it falls
 
 
-def _split(schedule: Schedule, fields: tuple[str, ...]) -> Parameters:
-    return {"steps": log_steps(schedule), **{name: getattr(schedule, name) for name in fields}}
+def _packed(schedule: Schedule, fields: tuple[str, ...]) -> Float[Array, " p"]:
+    """The log steps and these fields, one after the other."""
+    parts = [log_steps(schedule), *[getattr(schedule, name) for name in fields]]
+    return jnp.concatenate([part.reshape(-1) for part in parts])
 
 
-def _join(schedule: Schedule, parameters: Parameters) -> Schedule:
-    """The schedule with these parameters; its discrete decisions stay."""
-    names = tuple(name for name in parameters if name != "steps")
-    pick = lambda s: tuple(getattr(s, name) for name in names)
-    moved = eqx.tree_at(pick, schedule, tuple(parameters[name] for name in names))
-    return with_log_steps(moved, parameters["steps"])
-
-
-def _join_all(schedules: Schedule, parameters: Parameters) -> Schedule:
-    return jax.vmap(_join)(schedules, parameters)
-
-
-def _chosen(flags: Array, new: Parameters, old: Parameters) -> Parameters:
-    keep = lambda a, b: jnp.where(_wide(flags, a), a, b)
-    return jax.tree.map(keep, new, old)
-
-
-def _wide(flags: Array, like: Array) -> Array:
-    return flags.reshape(flags.shape + (1,) * (like.ndim - 1))
+def _unpacked(schedule: Schedule, packed: Float[Array, " p"], fields: tuple[str, ...]) -> Schedule:
+    """The inverse of `_packed`; the discrete decisions of the schedule stay."""
+    old = [getattr(schedule, name) for name in fields]
+    ends = np.cumsum([schedule.num_steps, *[leaf.size for leaf in old]])
+    steps, *parts = jnp.split(packed, ends[:-1])
+    new = tuple(part.reshape(leaf.shape) for part, leaf in zip(parts, old, strict=True))
+    pick = lambda s: tuple(getattr(s, name) for name in fields)
+    return with_log_steps(eqx.tree_at(pick, schedule, new), steps)
