@@ -141,6 +141,8 @@ def report(solution: AbstractSolution) -> str:
 def _short(number: Any) -> str:
     if not concrete(number):
         return "(traced)"
+    if not eqx.is_array_like(number):  # a population, a history: not one number
+        return type(number).__name__
     array = jnp.asarray(number)
     if array.ndim == 0:
         return f"{array:.3g}" if jnp.issubdtype(array.dtype, jnp.floating) else f"{array}"

@@ -88,8 +88,8 @@ def plot_solver_errors(
         strong = name in emphasis
         axes.plot(numbers, values, "o-", ms=5 if strong else 3, lw=2.5 if strong else 1, label=name)
     axes.set(xscale="log", yscale="log", xlabel="function evaluations", ylabel="error")
-    axes.minorticks_off()
     axes.set_xticks(numbers, [str(number) for number in numbers])
+    axes.set_xticks([], minor=True)
     return axes
 
 
