@@ -3,8 +3,9 @@
 import dataclasses
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy.special import gamma as gamma_function
 
 BKW_START = {2: 0.5, 3: 0.4}  # 1 - K at time 0: the largest at which the solution is positive
@@ -185,3 +186,60 @@ def hard_sphere_limit(
     z = (np.sqrt(first) - end) / (np.sqrt(first) + end) * np.exp(-2 * rate * end * time)
     light = (end * (1 + z) / (1 - z)) ** 2
     return light, final + n / m * (final - light)
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianSum:
+    """$f(x) = \\sum_k n_k\\,N(x; \\mu_k, \\Sigma_k)$, anisotropic and drifting, with known moments.
+
+    Attributes:
+        densities: $n_k$.
+        means: $\\mu_k$.
+        covariances: $\\Sigma_k$.
+    """
+
+    densities: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+    def __call__(self, x: Float[Array, " d"]) -> Float[Array, ""]:
+        """The value at one point, in JAX."""
+        total = jnp.zeros((), x.dtype)
+        for density, mean, covariance in zip(self.densities, self.means, self.covariances):
+            c = x - jnp.asarray(mean, x.dtype)
+            inverse = jnp.asarray(np.linalg.inv(covariance), x.dtype)
+            height = float(density / np.sqrt(np.linalg.det(2 * np.pi * covariance)))
+            total = total + height * jnp.exp(-0.5 * c @ inverse @ c)
+        return total
+
+    def raw_moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """$\\int f$, $\\int xf$, $\\int x\\otimes xf$."""
+        n, mean = self.densities, self.means
+        squares = self.covariances + mean[:, :, None] * mean[:, None, :]
+        return n.sum(), n @ mean, np.tensordot(n, squares, axes=1)
+
+
+def gaussian_pair(dim: int) -> tuple[GaussianSum, GaussianSum]:
+    """A light and a heavy distribution far from equilibrium, the heavy one in scaled velocity.
+
+    Args:
+        dim: 2 or 3.
+
+    Returns:
+        Both, with smooth tails beyond a speed of seven.
+    """
+    light = GaussianSum(
+        np.array([0.6, 0.4]),
+        np.array([[0.5, -0.2, 0.1], [-0.6, 0.4, -0.3]])[:, :dim],
+        np.stack([_tilted(1.1, 0.3), _tilted(0.7, -0.2)])[:, :dim, :dim],
+    )
+    heavy = GaussianSum(
+        np.array([0.5, 1.0]),
+        np.array([[0.3, 0.4, -0.1], [-0.4, 0.1, 0.2]])[:, :dim],
+        np.stack([_tilted(0.6, 0.1), _tilted(0.9, 0.2)])[:, :dim, :dim],
+    )
+    return light, heavy
+
+
+def _tilted(variance: float, tilt: float) -> np.ndarray:
+    return np.array([[variance, tilt, 0.1], [tilt, 0.8, 0.0], [0.1, 0.0, 0.9]])
