@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from ._grid import VelocityGrid
 from ._moments import fluid_moments, maxwellian
+from ._small import solve_small
 
 
 def conserve(
@@ -39,7 +40,7 @@ def conserve(
     found = basis @ f.ravel() * grid.cell_volume
     asked = jnp.zeros_like(found).at[0].set(mass)  # centred: no momentum, no excess energy
     gram = (basis * weight.ravel()) @ basis.T * grid.cell_volume
-    coefficients = _solve_small(gram, asked - found)
+    coefficients = solve_small(gram, (asked - found)[:, None])[0][:, 0]
     return f + weight * (coefficients @ basis).reshape(grid.shape)
 
 
@@ -84,12 +85,3 @@ def _invariants(
     """$1$, $c/\\sqrt T$ and $|c|^2/T - d$: orthogonal for the Maxwellian."""
     c = ((grid.points - velocity) / jnp.sqrt(temperature)).reshape(-1, grid.dim).T
     return jnp.concatenate([jnp.ones_like(c[:1]), c, jnp.sum(c**2, axis=0)[None] - grid.dim])
-
-
-def _solve_small(matrix: Float[Array, "m m"], right: Float[Array, " m"]) -> Float[Array, " m"]:
-    """Gauss-Jordan without pivots: positive definite, at most five rows, cheap to batch."""
-    rows = jnp.concatenate([matrix, right[:, None]], axis=1)
-    for i in range(matrix.shape[0]):
-        pivot = rows[i] / rows[i, i]
-        rows = (rows - rows[:, i : i + 1] * pivot).at[i].set(pivot)
-    return rows[:, -1]

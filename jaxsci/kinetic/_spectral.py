@@ -102,7 +102,7 @@ def _host_tables(n: int, dim: int, quadrature: CollisionQuadrature, mass_ratio: 
     ahead, behind = mass_ratio / (1 + mass_ratio), 1 / (1 + mass_ratio)
     rho = radii(quadrature.num_radii, dim) * quadrature.reach  # in units of L
     vectors, weights = directions(quadrature.num_angles, dim, half=mass_ratio == 1.0)
-    speed = np.pi * _mode_length(n, dim)
+    speed = np.pi * mode_length(n, dim)
     mean = lambda part: spherical_wave(np.multiply.outer(part * rho, speed), dim)
     shifts = np.multiply.outer(rho, vectors)
     return (
@@ -115,8 +115,8 @@ def _host_tables(n: int, dim: int, quadrature: CollisionQuadrature, mass_ratio: 
     )
 
 
-def _mode_length(n: int, dim: int) -> np.ndarray:
-    """$|m|$ of the modes of the half transform."""
+def mode_length(n: int, dim: int) -> np.ndarray:
+    """$|m|$ of the modes of the half transform, on the host."""
     full, half = np.fft.fftfreq(n, 1 / n), np.arange(n // 2 + 1.0)
     parts = np.meshgrid(*[full] * (dim - 1), half, indexing="ij")
     return np.sqrt(sum(part**2 for part in parts))
