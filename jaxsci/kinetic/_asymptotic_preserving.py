@@ -3,25 +3,18 @@
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import AbstractMethod
 from ._collisions import AbstractCollisions
 from ._correction import limit_positive
 from ._grid import VelocityGrid
-from ._march import TimeLevels, march
+from ._march import TimeLevels
 from ._mixture_step import MixtureStep, mixture_step
-from ._moments import moments
 from ._problem import BoltzmannRelaxation, DisparateMassMixture
+from ._record import record_mixture, record_relaxation
 from ._relaxation import check_variant
-from ._solution import (
-    MixtureSolution,
-    RelaxationSolution,
-    judge,
-    mixture_defects,
-    relaxation_defects,
-)
+from ._solution import MixtureSolution, RelaxationSolution
 from ._spectral import CollisionQuadrature
 
 
@@ -123,9 +116,8 @@ class RelaxationStep(eqx.Module):
 def _run_mixture(
     step: MixtureStep, start: Any, levels: TimeLevels, begin: Array, end: Array
 ) -> MixtureSolution:
-    return record_mixture(
-        lambda f, time: step(*f, time), step.grids, step.epsilon, start, levels, levels(begin, end)
-    )
+    advance = lambda f, time: step(f[0], f[1], time)
+    return record_mixture(advance, step.grids, step.epsilon, start, levels, levels(begin, end))
 
 
 @eqx.filter_jit
@@ -133,37 +125,3 @@ def _run_relaxation(
     step: RelaxationStep, start: Array, levels: TimeLevels, begin: Array, end: Array
 ) -> RelaxationSolution:
     return record_relaxation(step, step.grid, start, levels, levels(begin, end))
-
-
-def record_mixture(step, grids, epsilon, start, levels, times) -> MixtureSolution:
-    """March a mixture and record it."""
-    observe = lambda f: tuple(moments(grid, h) for grid, h in zip(grids, f))
-    last, (light, heavy), kept = march(step, observe, start, times, levels.store_every)
-    result, stats = judge(last, mixture_defects(light, heavy, epsilon))
-    return MixtureSolution(  # pyright: ignore[reportCallIssue] (abstract properties)
-        value=last,
-        result=result,
-        stats={**stats, "num_steps": jnp.asarray(levels.num_steps)},
-        times=times,
-        light=light,
-        heavy=heavy,
-        stored_times=times[levels.store_every :: levels.store_every],
-        stored=kept,
-        epsilon=epsilon,
-    )
-
-
-def record_relaxation(step, grid, start, levels, times) -> RelaxationSolution:
-    """March one species and record it."""
-    observe = lambda f: moments(grid, f)
-    last, history, kept = march(step, observe, start, times, levels.store_every)
-    result, stats = judge((last,), relaxation_defects(history))
-    return RelaxationSolution(  # pyright: ignore[reportCallIssue] (abstract properties)
-        value=last,
-        result=result,
-        stats={**stats, "num_steps": jnp.asarray(levels.num_steps)},
-        times=times,
-        moments=history,
-        stored_times=times[levels.store_every :: levels.store_every],
-        stored=kept,
-    )

@@ -37,11 +37,45 @@ def conserve(
     if weight is None:
         weight = maxwellian(grid, mass, velocity, temperature)
     basis = _invariants(grid, velocity, temperature)
+    asked = jnp.zeros(basis.shape[0], f.dtype).at[0].set(mass)  # centred: nothing else
+    return _corrected(grid, f, basis, weight, asked)
+
+
+def conserve_rate(
+    grid: VelocityGrid,
+    rate: Float[Array, "..."],
+    f: Float[Array, "..."],
+    momentum: Float[Array, " d"] | None = None,
+    energy: Float[Array, ""] | None = None,
+) -> Float[Array, "..."]:
+    """A rate of change with $\\int\\cdot = 0$ and prescribed changes of momentum and energy.
+
+    Args:
+        grid: the velocity grid.
+        rate: of change of `f`.
+        f: the distribution; its Maxwellian is the weight of the correction.
+        momentum: $\\int v\\,\\partial_tf$ asked for, zero by default.
+        energy: $\\int\\tfrac12|v|^2\\partial_tf$ asked for, zero by default.
+
+    Returns:
+        The corrected rate.
+    """
+    n, u, temperature = fluid_moments(grid, f)
+    momentum = jnp.zeros_like(u) if momentum is None else momentum
+    energy = jnp.zeros_like(n) if energy is None else energy
+    basis = _invariants(grid, u, temperature)
+    excess = 2 * (energy - u @ momentum) / temperature
+    asked = jnp.concatenate(
+        [jnp.zeros_like(n)[None], momentum / jnp.sqrt(temperature), excess[None]]
+    )
+    return _corrected(grid, rate, basis, maxwellian(grid, n, u, temperature), asked)
+
+
+def _corrected(grid, f, basis, weight, asked):
     found = basis @ f.ravel() * grid.cell_volume
-    asked = jnp.zeros_like(found).at[0].set(mass)  # centred: no momentum, no excess energy
     gram = (basis * weight.ravel()) @ basis.T * grid.cell_volume
-    coefficients = solve_small(gram, (asked - found)[:, None])[0][:, 0]
-    return f + weight * (coefficients @ basis).reshape(grid.shape)
+    coefficients, _ = solve_small(gram, (asked - found)[:, None])
+    return f + weight * (coefficients[:, 0] @ basis).reshape(grid.shape)
 
 
 def restore(

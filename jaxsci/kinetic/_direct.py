@@ -80,7 +80,7 @@ def _fine(grid: VelocityGrid) -> VelocityGrid:
 
 
 def _mean_wave(grid: VelocityGrid, part: Array, speeds: Array) -> Float[Array, "r ..."]:
-    """Mean of $e^{i\\,part\\,\\rho\\,\\xi\\cdot\\sigma}$: $\\mathrm{sinc}$, or $J_0$ as a sum of cosines.
+    """Mean of $e^{i\\,part\\,\\rho\\,\\xi\\cdot\\sigma}$: sinc, or $J_0$ as a sum of cosines.
 
     With $n$ angles the sum is exact up to $J_{2n}$, which is nothing below $z = 2n - 20$.
     """
@@ -120,6 +120,21 @@ def cross_operators(
         _light_operator(grids, tables, epsilon, f),
         _heavy_operator(grids, tables, epsilon, f),
     )
+
+
+def resolved_quadrature(grid: VelocityGrid) -> CollisionQuadrature:
+    """As many radii as points and half as many angles: a small mass ratio needs all of them.
+
+    The heavy species is nearly a point in light velocities, so that products have the finest
+    scale of the grid, unlike products within one species.
+
+    Args:
+        grid: of the light species.
+
+    Returns:
+        The counts.
+    """
+    return CollisionQuadrature(grid.num_points, 2 * (grid.num_points // 4))
 
 
 @functools.partial(jax.jit, static_argnames="quadrature")

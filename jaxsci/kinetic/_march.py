@@ -25,7 +25,9 @@ class TimeLevels(eqx.Module):
     first_step: Float[Array, ""] | None
     store_every: int = eqx.field(static=True)
 
-    def __init__(self, name: str, num_steps: int, first_step: ArrayLike | None, store_every: int | None):
+    def __init__(
+        self, name: str, num_steps: int, first_step: ArrayLike | None, store_every: int | None
+    ):
         count(f"{name}: num_steps", num_steps, 1, "No steps would be a time step of zero.")
         store_every = num_steps if store_every is None else store_every
         count(f"{name}: store_every", store_every, 1)
@@ -93,3 +95,27 @@ def march(
     last, (seen, kept) = jax.lax.scan(chunk, state, durations)
     join = lambda first, rest: jnp.concatenate([first[None], rest.reshape(-1, *rest.shape[2:])])
     return last, jax.tree.map(join, observe(state), seen), kept
+
+
+def runge_kutta(
+    rate: Callable[[PyTree[Array]], PyTree[Array]], y: PyTree[Array], time: Float[Array, ""]
+) -> PyTree[Array]:
+    """One step of the classical method of order four.
+
+    Args:
+        rate: $F$ of $\\dot y = F(y)$.
+        y: the state.
+        time: the step.
+
+    Returns:
+        The state after the step.
+    """
+    ahead = lambda part, slope: jax.tree.map(lambda a, b: a + part * time * b, y, slope)
+    first = rate(y)
+    second = rate(ahead(0.5, first))
+    third = rate(ahead(0.5, second))
+    fourth = rate(ahead(1.0, third))
+    mean = jax.tree.map(
+        lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second, third, fourth
+    )
+    return ahead(1.0, jax.tree.map(mean, first, second, third, fourth))

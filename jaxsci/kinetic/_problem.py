@@ -6,7 +6,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._core import AbstractProblem
 from ._collisions import AbstractCollisions, Boltzmann
-from ._direct import between_species
+from ._direct import between_species, resolved_quadrature
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
 from ._problem_checks import check_distribution, check_horizon, check_mixture
@@ -150,9 +150,9 @@ class DisparateMassMixture(AbstractProblem):
         quadrature: CollisionQuadrature = CollisionQuadrature(),  # noqa: B008 (immutable)
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """Both equations for candidates and their rates of change, with the full operators."""
-        there, back = between_species(
-            (self.light.grid, self.heavy.grid), self.cross, self.epsilon, distributions, quadrature
-        )
+        grids = (self.light.grid, self.heavy.grid)
+        fine = resolved_quadrature(self.light.grid)
+        there, back = between_species(grids, self.cross, self.epsilon, distributions, fine)
         parts = (
             (self.light, self.light_exponent, there),
             (self.heavy, self.heavy_exponent, back),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import erfc
+from scipy.special import erfc, gamma
 
 from .._core import concrete
 from ._grid import VelocityGrid
@@ -98,8 +98,8 @@ def check_box(name: str, grid: VelocityGrid, velocity: np.ndarray, temperature: 
         ValueError: with the mass outside, or with what the grid does not resolve.
     """
     width, deviation = float(grid.half_width), np.sqrt(temperature)
-    sides = [(width - u) / deviation for u in velocity] + [(width + u) / deviation for u in velocity]
-    outside = sum(0.5 * erfc(side / np.sqrt(2)) for side in sides)
+    sides = np.concatenate([width - velocity, width + velocity]) / deviation
+    outside = float(np.sum(0.5 * erfc(sides / np.sqrt(2))))
     if outside > _OUTSIDE:
         needed = 6 * deviation + np.abs(velocity).max()
         raise ValueError(
@@ -136,4 +136,21 @@ def host_fluid(grid: VelocityGrid, f: Array) -> tuple[float, np.ndarray, float]:
     if not density > 0:
         return density, np.zeros(grid.dim), float("nan")
     velocity = weights @ points / density
-    return density, velocity, float(weights @ np.sum((points - velocity) ** 2, 1) / density / grid.dim)
+    square = weights @ np.sum((points - velocity) ** 2, axis=1)
+    return density, velocity, float(square / density / grid.dim)
+
+
+def mean_collision_rate(kernel: VariableHardSphere, temperature: float, dim: int) -> float:
+    """$C\\langle|v|^\\gamma\\rangle$ over a Maxwellian, on the host.
+
+    Args:
+        kernel: concrete.
+        temperature: of the Maxwellian.
+        dim: $d$.
+
+    Returns:
+        The rate per particle.
+    """
+    exponent = float(kernel.exponent)
+    ratio = gamma((dim + exponent) / 2) / gamma(dim / 2)
+    return float(kernel.constant) * (2 * temperature) ** (exponent / 2) * ratio

@@ -26,7 +26,7 @@ def relax(
 ) -> Float[Array, "..."]:
     """One step of $\\partial_tf = Q(f)$ that ends at the equilibrium $M$ for long times.
 
-    With the rate $\\mu$, $\\lambda = \\mu t$ and $N(f) = Q(f)/\\mu + f - M$, which is small near $M$,
+    With a rate $\\mu$, $\\lambda = \\mu t$ and $N(f) = Q(f)/\\mu + f - M$, small near $M$,
 
     - exponential, order 1: $M + e^{-\\lambda}[f - M + \\lambda N(f)]$;
     - two-stage, order 2: $M + e^{-\\lambda}(f - M) + \\lambda e^{-\\lambda/2}N(f_{1/2})$ with the
