@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsci import bridge, diffusion, fit, gp, inverse, pde, solve, spectral
+from jaxsci import bridge, diffusion, fit, gp, inverse, kinetic, pde, solve, spectral
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +143,28 @@ def _schedule_search(p):
     start = 3 * p * jnp.asarray(noise, p.dtype)
     span = jnp.stack([-jnp.log(3 * p), jnp.full_like(p, 2.0)])
     return diffusion.ScheduleSearch(denoiser, 2, span, start, start + 0.1, teacher_steps=4)
+
+
+def _gas(p, density, temperature):
+    """A Maxwellian, stretched by p."""
+    grid = kinetic.VelocityGrid(16, jnp.asarray(5.3, p.dtype))
+    v = grid.points
+    f = kinetic.maxwellian(grid, density, 0.1, temperature)
+    stretch = 1 + 0.1 * p * (v[..., 0] ** 2 - v[..., 1] ** 2) * jnp.exp(-jnp.sum(v**2, -1) / 8)
+    return grid, f * stretch
+
+
+def _mixture(p):
+    """The mass ratio, all collisions and the distributions depend on p."""
+    light = kinetic.Species(*_gas(p, 1.0, 0.9), kinetic.BGK(2 * p))
+    heavy = kinetic.Species(*_gas(p, 1.5, 0.7), kinetic.BGK(p))
+    cross = kinetic.VariableHardSphere(1.0, p)
+    return kinetic.DisparateMassMixture(light, heavy, p / 5, 0.3, cross)
+
+
+def _stretched_gas(p):
+    collisions = kinetic.Boltzmann(kinetic.VariableHardSphere(p, 1.0))
+    return kinetic.BoltzmannRelaxation(kinetic.Species(*_gas(p, 1.0, 0.9), collisions), p)
 
 
 def _mass_and_drift(solution):
@@ -346,6 +368,33 @@ ROWS += tuple(
             diffusion.GradientCoefficients(max_steps=1, num_starts=1),
         ),
     )
+)
+
+ROWS += (
+    Row(
+        "AsymptoticPreserving mixture",
+        _mixture,
+        kinetic.AsymptoticPreserving(2, quadrature=kinetic.CollisionQuadrature(6, 4)),
+        lambda solution: solution.light.temperature[-1] + jnp.sum(solution.value[1] ** 2),
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "DirectExplicit",
+        _stretched_gas,
+        kinetic.DirectExplicit(2, quadrature=kinetic.CollisionQuadrature(6, 4)),
+        lambda solution: solution.moments.anisotropy[-1] + jnp.sum(solution.value**2),
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "LimitEquations",
+        _mixture,
+        kinetic.LimitEquations(2),
+        lambda solution: solution.value[0] - solution.value[1],
+        warns=False,
+        pmap=True,
+    ),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

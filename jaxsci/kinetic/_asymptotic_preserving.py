@@ -7,7 +7,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import AbstractMethod
 from ._collisions import AbstractCollisions
-from ._correction import limit_positive
+from ._correction import limit_positive, restore
 from ._grid import VelocityGrid
 from ._march import TimeLevels
 from ._mixture_step import MixtureStep, mixture_step
@@ -74,17 +74,17 @@ class AsymptoticPreserving(AbstractMethod):
         levels = TimeLevels(
             "AsymptoticPreserving", self.num_steps, self.first_step, self.store_every
         )
-        levels.check("AsymptoticPreserving", problem.end - problem.start)
+        times = levels(problem.start, problem.end)
         if isinstance(problem, DisparateMassMixture):
             step = mixture_step(problem, self.quadrature, self.variant, self.limiter)
             start = (problem.light.distribution, problem.heavy.distribution)
-            return _run_mixture(step, start, levels, problem.start, problem.end)
+            return _run_mixture(step, start, times, levels.store_every)
         species = problem.species
         tables = species.collisions.tables(species.grid, self.quadrature)
         step = RelaxationStep(
             species.grid, species.collisions, tables, problem.knudsen, self.variant, self.limiter
         )
-        return _run_relaxation(step, species.distribution, levels, problem.start, problem.end)
+        return _run_relaxation(step, species.distribution, times, levels.store_every)
 
 
 class RelaxationStep(eqx.Module):
@@ -108,20 +108,21 @@ class RelaxationStep(eqx.Module):
 
     def __call__(self, f: Float[Array, "..."], time: Float[Array, ""]) -> Float[Array, "..."]:
         """The distribution after `time`."""
-        f = self.collisions.step(self.grid, self.tables, f, time / self.knudsen, self.variant)
-        return limit_positive(self.grid, f) if self.limiter else f
+        grid, time = self.grid, time / self.knudsen
+        f = restore(grid, self.collisions.step(grid, self.tables, f, time, self.variant), f)
+        return limit_positive(grid, f) if self.limiter else f
 
 
 @eqx.filter_jit
 def _run_mixture(
-    step: MixtureStep, start: Any, levels: TimeLevels, begin: Array, end: Array
+    step: MixtureStep, start: Any, times: Float[Array, " n"], store_every: int
 ) -> MixtureSolution:
     advance = lambda f, time: step(f[0], f[1], time)
-    return record_mixture(advance, step.grids, step.epsilon, start, levels, levels(begin, end))
+    return record_mixture(advance, step.grids, step.epsilon, start, times, store_every)
 
 
 @eqx.filter_jit
 def _run_relaxation(
-    step: RelaxationStep, start: Array, levels: TimeLevels, begin: Array, end: Array
+    step: RelaxationStep, start: Array, times: Float[Array, " n"], store_every: int
 ) -> RelaxationSolution:
-    return record_relaxation(step, step.grid, start, levels, levels(begin, end))
+    return record_relaxation(step, step.grid, start, times, store_every)

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import concrete
-from ._correction import restore
 from ._grid import VelocityGrid, scaled
 from ._kernels import Kernel
 from ._moments import equilibrium, fluid_moments, moments
@@ -47,16 +46,10 @@ class AbstractCollisions(eqx.Module):
         time: Float[Array, ""],
         variant: str,
     ) -> Float[Array, "..."]:
-        """$f$ after `time` of these collisions alone, invariants to rounding; see `relax`."""
-        found = relax(
-            lambda g: self.operator(grid, tables, g),
-            variant,
-            f,
-            equilibrium(grid, f),
-            self.rate(grid, tables, f),
-            time,
-        )
-        return restore(grid, found, f)
+        """$f$ after `time` of these collisions alone, see `relax`; not yet corrected."""
+        operator = lambda g: self.operator(grid, tables, g)
+        rate = self.rate(grid, tables, f)
+        return relax(operator, variant, f, equilibrium(grid, f), rate, time)
 
 
 class Boltzmann(AbstractCollisions):
@@ -215,7 +208,7 @@ class FokkerPlanck(AbstractCollisions):
         n, u, temperature = fluid_moments(grid, f)
         amount = self.constant * n * time
         variance = -temperature * jnp.expm1(-2 * amount)
-        return restore(grid, ornstein_uhlenbeck(grid, f, u, jnp.exp(-amount), variance), f)
+        return ornstein_uhlenbeck(grid, f, u, jnp.exp(-amount), variance)
 
 
 def _derivative(grid: VelocityGrid, k: Array, f: Array) -> Array:

@@ -67,29 +67,27 @@ class DirectExplicit(AbstractMethod):
             ValueError: if the steps are so long that the method is unstable.
         """
         levels = TimeLevels("DirectExplicit", self.num_steps, self.first_step, self.store_every)
-        levels.check("DirectExplicit", problem.end - problem.start)
+        times = levels(problem.start, problem.end)
         if isinstance(problem, DisparateMassMixture):
-            _check_stable(problem, levels)
+            _check_stable(problem, times)
             species = (problem.light, problem.heavy)
             tables = tuple(s.collisions.tables(s.grid, self.quadrature) for s in species)
             cross = self.cross_quadrature or resolved_quadrature(problem.light.grid)
-            return _run_mixture(problem, tables, cross, levels)
+            return _run_mixture(problem, tables, cross, times, levels.store_every)
         grid, collisions = problem.species.grid, problem.species.collisions
-        return _run_relaxation(problem, collisions.tables(grid, self.quadrature), levels)
+        tables = collisions.tables(grid, self.quadrature)
+        return _run_relaxation(problem, tables, times, levels.store_every)
 
 
-def _check_stable(problem: DisparateMassMixture, levels: TimeLevels) -> None:
+def _check_stable(problem: DisparateMassMixture, times: Float[Array, " n"]) -> None:
     """The mean scattering rate is below the largest one: beyond its bound all is lost."""
-    if not concrete((problem, levels)):
+    if not concrete((problem, times)):
         return
     _, _, temperature = host_fluid(problem.light.grid, problem.light.distribution)
     density, _, _ = host_fluid(problem.heavy.grid, problem.heavy.distribution)
     rate = density * mean_collision_rate(problem.cross, temperature, problem.light.grid.dim)
     bound = _STABLE * float(problem.epsilon) ** 2 / rate
-    span = float(problem.end - problem.start)
-    first = None if levels.first_step is None else float(levels.first_step)
-    n = levels.num_steps
-    longest = span / n if first is None else span * (1 - (first / span) ** (1 / (n - 1)))
+    span, longest = float(times[-1] - times[0]), float(np.max(np.diff(np.asarray(times))))
     if longest > bound:
         raise ValueError(
             f"DirectExplicit: the longest time step {longest:.3g} exceeds the stable "
@@ -100,7 +98,11 @@ def _check_stable(problem: DisparateMassMixture, levels: TimeLevels) -> None:
 
 @eqx.filter_jit
 def _run_mixture(
-    problem: DisparateMassMixture, tables: Any, cross: CollisionQuadrature, levels: TimeLevels
+    problem: DisparateMassMixture,
+    tables: Any,
+    cross: CollisionQuadrature,
+    times: Float[Array, " n"],
+    store_every: int,
 ) -> MixtureSolution:
     grids, eps = (problem.light.grid, problem.heavy.grid), problem.epsilon
     between = cross_tables(grids, problem.cross, eps, cross)
@@ -119,9 +121,8 @@ def _run_mixture(
         return jax.tree.map(lambda a, b: a + b / eps**2, own, exchanged)
 
     start = (problem.light.distribution, problem.heavy.distribution)
-    times = levels(problem.start, problem.end)
     step = lambda f, time: runge_kutta(rate, f, time)
-    return record_mixture(step, grids, eps, start, levels, times)
+    return record_mixture(step, grids, eps, start, times, store_every)
 
 
 def _own(collisions: Any, grid: VelocityGrid, tables: Any, f: Array) -> Float[Array, "..."]:
@@ -137,10 +138,9 @@ def _conserved(grids: Any, f: Any, rates: Any, epsilon: Array) -> tuple[Array, A
 
 @eqx.filter_jit
 def _run_relaxation(
-    problem: BoltzmannRelaxation, tables: Any, levels: TimeLevels
+    problem: BoltzmannRelaxation, tables: Any, times: Float[Array, " n"], store_every: int
 ) -> RelaxationSolution:
     species = problem.species
     rate = lambda f: _own(species.collisions, species.grid, tables, f) / problem.knudsen
     step = lambda f, time: runge_kutta(rate, f, time)
-    times = levels(problem.start, problem.end)
-    return record_relaxation(step, species.grid, species.distribution, levels, times)
+    return record_relaxation(step, species.grid, species.distribution, times, store_every)

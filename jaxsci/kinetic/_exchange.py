@@ -14,15 +14,17 @@ from ._profile import ProfileTables, kernel_averages, spherical_profile
 Fluid = tuple[Float[Array, ""], Float[Array, " d"], Float[Array, ""]]
 
 
-class DriftHeat(eqx.Module):
-    """What the drift between the species turned into heat within a step.
+class Scattered(eqx.Module):
+    """What scattering did to the two gases within a step.
 
     Attributes:
-        light: rise of $T_L$.
-        heavy: rise of $T_H$.
+        fluids: $(n, u, T)$ of both afterwards, exact where distributions are to rounding.
+        light: rise of $T_L$ by the heat of the drift.
+        heavy: rise of $T_H$ by it.
         amount: $\\rho\\,\\Delta t$ of the drift's decay $e^{-\\rho t}$, averaged over speeds.
     """
 
+    fluids: tuple[Fluid, Fluid]
     light: Float[Array, ""]
     heavy: Float[Array, ""]
     amount: Float[Array, ""]
@@ -41,7 +43,7 @@ def scatter(
     epsilon: Float[Array, ""],
     f: tuple[Float[Array, "..."], Float[Array, "..."]],
     time: Float[Array, ""],
-) -> tuple[tuple[Float[Array, "..."], Float[Array, "..."]], DriftHeat]:
+) -> tuple[tuple[Float[Array, "..."], Float[Array, "..."]], Scattered]:
     """$\\varepsilon^{-2}n_HS_u$ solved exactly, with the recoil of the heavy species.
 
     In the common frame $u_* = (n_Hu_H + \\varepsilon n_LU_L)/(n_H + \\varepsilon^2n_L)$, which no
@@ -62,7 +64,7 @@ def scatter(
         time: $\\Delta t$.
 
     Returns:
-        The two distributions, and the heat.
+        The two distributions, not yet corrected, and what became of the gases.
     """
     light_grid, heavy_grid = grids
     (n, first, warm), (m, second, cold) = (fluid_moments(*pair) for pair in zip(grids, f))
@@ -76,15 +78,12 @@ def scatter(
     released = _drift_energy(n, m, epsilon, first, second)
     released = released - _drift_energy(n, m, epsilon, arrived, second + recoil)
     share = epsilon**2 / (1 + epsilon**2)
-    heat = DriftHeat(
-        2 / light_grid.dim * (1 - share) * released / n,
-        2 / light_grid.dim * share * released / m,
-        amount * kernel_averages(profile, kernel).collision,
-    )
-    moved = translate(heavy_grid, f[1], recoil, heat.heavy)
-    light = set_fluid(light_grid, scattered, (n, arrived, warm + heat.light))
-    heavy = set_fluid(heavy_grid, moved, (m, second + recoil, cold + heat.heavy))
-    return (light, heavy), heat
+    dim = light_grid.dim
+    heat = 2 / dim * (1 - share) * released / n, 2 / dim * share * released / m
+    light, heavy = (n, arrived, warm + heat[0]), (m, second + recoil, cold + heat[1])
+    mean_amount = amount * kernel_averages(profile, kernel).collision
+    moved = translate(heavy_grid, f[1], recoil, heat[1])
+    return (scattered, moved), Scattered((light, heavy), *heat, mean_amount)
 
 
 def _decay(grid, f, profile, center, kernel, amount):
@@ -109,7 +108,7 @@ def exchange(
     kernel: VariableHardSphere,
     epsilon: Float[Array, ""],
     f: tuple[Float[Array, "..."], Float[Array, "..."]],
-    heat: DriftHeat,
+    scattered: Scattered,
     time: Float[Array, ""],
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Energy between the species, on the slow time scale.
@@ -125,32 +124,33 @@ def exchange(
         tables: of the light grid.
         kernel: between the species.
         epsilon: the root of the mass ratio.
-        f: the two distributions, with the heat of the drift in them.
-        heat: of the drift, released as the square of the drift decays.
+        f: the two distributions after scattering and collisions.
+        scattered: with the heat of the drift, released as the square of the drift decays.
         time: $\\Delta t$.
 
     Returns:
-        The two distributions.
+        The two distributions, conserved to rounding.
     """
-    (n, u, warm), (m, w, cold) = (fluid_moments(*pair) for pair in zip(grids, f))
+    (n, u, warm), (m, w, cold) = scattered.fluids
     averages = kernel_averages(spherical_profile(grids[0], tables, f[0], epsilon * w), kernel)
     slower = (1 + epsilon**2) ** -2
     k, h = slower * averages.friction, slower * averages.heating
-    rise = 2 * n * _excess_integral(k, h, n, m, (warm, cold), heat, time)
+    rise = 2 * n * _excess_integral(k, h, n, m, (warm, cold), scattered, time)
     hot, less = cold + rise, warm - m / n * rise
     light = _carry(grids[0], f[0], (n, u, warm), less, jnp.exp(-m * h * time))
     heavy = _carry(grids[1], f[1], (m, w, cold), hot, jnp.exp(-n * k * time))
     return light, heavy
 
 
-def _excess_integral(k, h, n, m, temperatures, heat, time):
+def _excess_integral(k, h, n, m, temperatures, scattered, time):
     """$\\int x$ of $x = hT_L - kT_H$: $\\dot x = -rx + s\\,\\theta(t)$, $r = 2(mh + nk)$.
 
     $\\theta = 2\\rho e^{-2\\rho t}/(1 - e^{-2\\rho\\Delta t})$ spreads the heat of the drift.
     """
-    rate, source = 2 * (m * h + n * k), h * heat.light - k * heat.heavy
+    rate, source = 2 * (m * h + n * k), h * scattered.light - k * scattered.heavy
     end = h * temperatures[0] - k * temperatures[1]  # if nothing but the drift's heat happened
-    weight = _mean_exponential(2 * heat.amount - rate * time) / _mean_exponential(2 * heat.amount)
+    square = 2 * scattered.amount  # of the drift decays twice as fast
+    weight = _mean_exponential(square - rate * time) / _mean_exponential(square)
     x = jnp.exp(-rate * time) * (end - source + source * weight)
     return (end - x) / rate
 

@@ -42,22 +42,22 @@ class TimeLevels(eqx.Module):
             count(f"{name}: num_steps with a first_step", num_steps, 2)
         self.num_steps, self.store_every, self.first_step = num_steps, store_every, first_step
 
-    def check(self, name: str, span: Float[Array, ""]) -> None:
-        """Raises a ValueError if the first step is as long as the whole span."""
-        first = self.first_step
+    def __call__(self, start: Float[Array, ""], end: Float[Array, ""]) -> Float[Array, " n"]:
+        """The `num_steps + 1` levels.
+
+        Raises:
+            ValueError: if the first step is as long as the whole span.
+        """
+        span, n, first = end - start, self.num_steps, self.first_step
         if first is not None and concrete((first, span)) and not first < span:
             raise ValueError(
-                f"{name}: first_step must be shorter than the span {float(span):g} of the problem, "
-                f"got {float(first):g}."
+                f"first_step must be shorter than the span {float(span):g} of the problem, got "
+                f"{float(first):g}."
             )
-
-    def __call__(self, start: Float[Array, ""], end: Float[Array, ""]) -> Float[Array, " n"]:
-        """The `num_steps + 1` levels."""
-        span, n = end - start, self.num_steps
         k = jnp.arange(n + 1, dtype=span.dtype)
-        if self.first_step is None:
+        if first is None:
             return start + span * k / n
-        first = self.first_step.astype(span.dtype)
+        first = first.astype(span.dtype)
         later = first * (span / first) ** ((k - 1) / (n - 1))
         return start + jnp.where(k == 0, 0, later)
 
@@ -110,12 +110,16 @@ def runge_kutta(
     Returns:
         The state after the step.
     """
-    ahead = lambda part, slope: jax.tree.map(lambda a, b: a + part * time * b, y, slope)
-    first = rate(y)
-    second = rate(ahead(0.5, first))
-    third = rate(ahead(0.5, second))
-    fourth = rate(ahead(1.0, third))
-    mean = jax.tree.map(
-        lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second, third, fourth
-    )
-    return ahead(1.0, jax.tree.map(mean, first, second, third, fourth))
+
+    def stage(carry, row):  # a scan, so that the rate is compiled once
+        slope, total = carry
+        part, share = row
+        ahead = jax.tree.map(lambda a, b: a + part * time * b, y, slope)
+        found = rate(ahead)
+        return (found, jax.tree.map(lambda a, b: a + share * b, total, found)), None
+
+    zero = jax.tree.map(jnp.zeros_like, y)
+    parts = jnp.asarray([0.0, 0.5, 0.5, 1.0], time.dtype)
+    shares = jnp.asarray([1.0, 2.0, 2.0, 1.0], time.dtype) / 6
+    (_, mean), _ = jax.lax.scan(stage, (zero, zero), (parts, shares))
+    return jax.tree.map(lambda a, b: a + time * b, y, mean)

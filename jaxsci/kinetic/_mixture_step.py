@@ -19,12 +19,11 @@ Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
 class MixtureStep(eqx.Module):
     """$(f_L, f_H) \\mapsto$ both after $\\Delta t$: scattering, self-collisions, exchange.
 
-    Four flows one after the other, each conservative to rounding and stable for every
-    $\\Delta t/\\varepsilon^2$:
+    Four flows one after the other, conservative and stable for every $\\Delta t/\\varepsilon^2$:
 
     1. `scatter`, $\\varepsilon^{-2}n_HS_u$ with the recoil, exact;
     2. $\\varepsilon^{-p}Q_{LL}$ and 3. $\\varepsilon^{-q}Q_{HH}$, by `relax`;
-    4. `exchange` of energy, on the scale of $\\Delta t$.
+    4. `exchange` of energy, on the scale of $\\Delta t$; here invariants are set to rounding.
 
     For one cell: arrays of the shape of the grids. `jax.vmap(step, (0, 0, None))` takes a leading
     axis of cells.
@@ -63,9 +62,9 @@ class MixtureStep(eqx.Module):
             The two distributions.
         """
         cross = (self.grids, self.profile, self.cross, self.epsilon)
-        f, heat = scatter(*cross, (light, heavy), time)
+        f, scattered = scatter(*cross, (light, heavy), time)
         f = self._collide(f, time)
-        light, heavy = exchange(*cross, f, heat, time)
+        light, heavy = exchange(*cross, f, scattered, time)
         if self.limiter:
             light, heavy = (limit_positive(g, h) for g, h in zip(self.grids, (light, heavy)))
         return light, heavy

@@ -11,7 +11,7 @@ from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
 from ._problem_checks import check_distribution, check_horizon, check_mixture
 from ._spectral import CollisionQuadrature
-from ._validation import positive, scalar
+from ._validation import cast, positive, scalar
 
 
 class Species(eqx.Module):
@@ -35,7 +35,8 @@ class Species(eqx.Module):
     ):
         self.grid = grid
         self.distribution = jnp.asarray(distribution, grid.dtype)
-        self.collisions = Boltzmann(VariableHardSphere()) if collisions is None else collisions
+        collisions = Boltzmann(VariableHardSphere()) if collisions is None else collisions
+        self.collisions = cast(collisions, grid.dtype)
         check_distribution(grid, self.distribution)
 
 
@@ -137,7 +138,7 @@ class DisparateMassMixture(AbstractProblem):
         )
         self.end = scalar(f"{name}: end", end, dtype)
         self.start = scalar(f"{name}: start", start, dtype)
-        self.cross = VariableHardSphere() if cross is None else cross
+        self.cross = cast(VariableHardSphere() if cross is None else cross, dtype)
         self.light_exponent = scalar(f"{name}: light_exponent", light_exponent, dtype)
         self.heavy_exponent = scalar(f"{name}: heavy_exponent", heavy_exponent, dtype)
         check_horizon(name, self.start, self.end)

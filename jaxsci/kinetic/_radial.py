@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
@@ -59,7 +60,9 @@ def power_weights(num: int, dim: int, exponent: ArrayLike, dtype: jnp.dtype) -> 
     k = jnp.arange(num - 1, dtype=dtype)
     ratios = jnp.concatenate([1 / (delta + a + 1)[None], (delta - k) / (delta + a + 2 + k)])
     analysis = jnp.asarray(even_analysis(num, dim), dtype)
-    return 0.5 * jnp.cumprod(ratios) @ analysis
+    multiply = lambda product, ratio: (product * ratio,) * 2
+    _, moments = jax.lax.scan(multiply, jnp.ones((), dtype), ratios)
+    return 0.5 * moments @ analysis
 
 
 @functools.lru_cache(maxsize=32)
@@ -94,16 +97,23 @@ def even_values(
     Returns:
         The values, of the shape of `t`.
     """
-    a = dim / 2 - 1
-    x = 2 * t - 1
-    before, here = jnp.ones_like(x), 1 + (a + 2) * (x - 1) / 2
-    total = coefficients[0] * before + coefficients[1] * here
-    for k in range(2, coefficients.shape[0]):
-        s = 2 * k + a
-        slope, shift = (s - 1) * s * (s - 2), -(s - 1) * a**2
-        back, scale = 2 * (k - 1) * (k + a - 1) * s, 2 * k * (k + a) * (s - 2)
-        before, here = here, ((slope * x + shift) * here - back * before) / scale
-        total = total + coefficients[k] * here
+    a, x = dim / 2 - 1, 2 * t - 1
+    k = np.arange(2, coefficients.shape[0])
+    s = 2 * k + a
+    scale = 2 * k * (k + a) * (s - 2)
+    slope, shift = (s - 1) * s * (s - 2) / scale, (s - 1) * a**2 / scale
+    back = 2 * (k - 1) * (k + a - 1) * s / scale
+
+    def add_term(carry, row):
+        total, before, here = carry
+        coefficient, slope, shift, back = row
+        after = (slope * x - shift) * here - back * before
+        return (total + coefficient * after, here, after), None
+
+    first = 1 + (a + 2) * (x - 1) / 2
+    start = coefficients[0] + coefficients[1] * first
+    rows = (coefficients[2:], *(jnp.asarray(part, x.dtype) for part in (slope, shift, back)))
+    (total, _, _), _ = jax.lax.scan(add_term, (start, jnp.ones_like(x), first), rows)
     return total
 
 

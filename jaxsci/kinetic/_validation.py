@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -35,6 +37,12 @@ def positive(name: str, value: ArrayLike, remedy: str, dtype: Any = None) -> Flo
     if concrete(number) and not number > 0:
         raise ValueError(f"{name} must be positive, got {float(number):g}; {remedy}")
     return number
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """The same tree with its floating-point arrays in `dtype`."""
+    change = lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x
+    return jax.tree.map(change, tree)
 
 
 def count(name: str, value: Any, least: int, remedy: str = "") -> None:
