@@ -31,6 +31,7 @@ _ROOMS = (
     "diffusion",
     "gp",
     "inverse",
+    "kinetic",
     "linalg",
     "pde",
     "plot",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from . import diffusion as diffusion
     from . import gp as gp
     from . import inverse as inverse
+    from . import kinetic as kinetic
     from . import linalg as linalg
     from . import pde as pde
     from . import plot as plot

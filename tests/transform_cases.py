@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsci import bridge, diffusion, fit, gp, inverse, pde, solve, spectral
+from jaxsci import bridge, diffusion, fit, gp, inverse, kinetic, pde, solve, spectral
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +150,28 @@ def _noisy_points(p):
     net = diffusion.ResidualMLP(2, 4, 1, dtype=p.dtype, key=jax.random.key(1))
     points = jnp.asarray(np.random.default_rng(0).normal(size=(6, 2)), p.dtype)
     return diffusion.Preconditioned(net, p), p * points
+
+
+def _gas(p, density, temperature):
+    """A Maxwellian, stretched by p."""
+    grid = kinetic.VelocityGrid(16, jnp.asarray(5.3, p.dtype))
+    v = grid.points
+    f = kinetic.maxwellian(grid, density, 0.1, temperature)
+    stretch = 1 + 0.1 * p * (v[..., 0] ** 2 - v[..., 1] ** 2) * jnp.exp(-jnp.sum(v**2, -1) / 8)
+    return grid, f * stretch
+
+
+def _mixture(p):
+    """The mass ratio, all collisions and the distributions depend on p."""
+    light = kinetic.Species(*_gas(p, 1.0, 0.9), kinetic.BGK(2 * p))
+    heavy = kinetic.Species(*_gas(p, 1.5, 0.7), kinetic.BGK(p))
+    cross = kinetic.VariableHardSphere(1.0, p)
+    return kinetic.DisparateMassMixture(light, heavy, p / 5, 0.3, cross)
+
+
+def _stretched_gas(p):
+    collisions = kinetic.Boltzmann(kinetic.VariableHardSphere(p, 1.0))
+    return kinetic.BoltzmannRelaxation(kinetic.Species(*_gas(p, 1.0, 0.9), collisions), p)
 
 
 def _mass_and_drift(solution):
@@ -367,6 +389,33 @@ ROWS += (
         _noisy_points,
         diffusion.DenoisingScoreMatching(0.1, 3, batch_size=4),
         _denoised,
+        warns=False,
+        pmap=True,
+    ),
+)
+
+ROWS += (
+    Row(
+        "AsymptoticPreserving mixture",
+        _mixture,
+        kinetic.AsymptoticPreserving(2, quadrature=kinetic.CollisionQuadrature(6, 4)),
+        lambda solution: solution.light.temperature[-1] + jnp.sum(solution.value[1] ** 2),
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "DirectExplicit",
+        _stretched_gas,
+        kinetic.DirectExplicit(2, quadrature=kinetic.CollisionQuadrature(6, 4)),
+        lambda solution: solution.moments.anisotropy[-1] + jnp.sum(solution.value**2),
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "LimitEquations",
+        _mixture,
+        kinetic.LimitEquations(2),
+        lambda solution: solution.value[0] - solution.value[1],
         warns=False,
         pmap=True,
     ),
