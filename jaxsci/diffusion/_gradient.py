@@ -19,7 +19,7 @@ from ._times import log_steps, with_log_steps
 
 # for each start, all that is changed in one row: Adam is then one small program
 Parameters = Float[Array, "k p"]
-_PATIENCE = 10
+_PATIENCE = 20
 
 
 class _State(eqx.Module):
@@ -43,7 +43,7 @@ class _Data(eqx.Module):
 class AbstractGradientSearch(AbstractIterativeMethod):
     """Adam through the sampler, from several schedules at once; the best of them is kept.
 
-    Rates fall to zero along half a cosine. A start that has not improved for ten steps goes back
+    Rates fall to zero along half a cosine. A start that has not improved for twenty steps goes back
     to its best and halves its rate: how rough the loss is differs from schedule to schedule. Each
     step of the sampler is checkpointed.
     """
