@@ -377,5 +377,6 @@ BY_NAME = {row.name: row for row in ROWS}
 FAST_COMPILE = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
 }
 PARAMETERS = (0.5, 0.6, 0.7, 0.8)

@@ -59,9 +59,14 @@ def _advance(method, data, counted):
     return jax.lax.cond(
         stop,
         lambda pair: pair,
-        lambda pair: (pair[0] + 1, method.step(data, pair[1])),
+        lambda pair: (pair[0] + 1, _step(method, data, pair[1])),
         (count, state),
     )
+
+
+@eqx.filter_jit
+def _step(method, data, state):
+    return method.step(data, state)
 
 
 def _scan(method, data, counted, length):

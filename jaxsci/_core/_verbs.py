@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 from jaxtyping import Array, PyTree
 
 from ._errors import JaxsciError
@@ -9,7 +10,6 @@ from ._loop import Loop, iterate
 from ._nouns import (
     AbstractIterativeMethod,
     AbstractMethod,
-    AbstractModel,
     AbstractSolution,
     all_succeeded,
     failure_message,
@@ -48,7 +48,7 @@ def solve(
 
 
 def fit(
-    model: AbstractModel,
+    model: eqx.Module,
     data: PyTree,
     method: Any,
     *,
@@ -59,7 +59,7 @@ def fit(
     """Fit `model` to `data` by `method`.
 
     Args:
-        model: the model to start from.
+        model: the model to start from: a module that the method knows how to fit.
         data: arrays, as the model's family documents them.
         method: a method whose `accepts` names the model; it receives the pair `(model, data)`.
         key: a random key.

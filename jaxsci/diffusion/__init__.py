@@ -55,11 +55,11 @@ from ._objectives import end_point_error as end_point_error
 from ._outputs import clean_signal as clean_signal
 from ._outputs import predicted_output as predicted_output
 from ._phi import phi_functions as phi_functions
+from ._report import SearchSolution as SearchSolution
+from ._report import best_fixed as best_fixed
 from ._sampler import integrate as integrate
 from ._sampler import run_population as run_population
 from ._schedule import Schedule as Schedule
 from ._score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from ._search import ScheduleSearch as ScheduleSearch
-from ._search import SearchSolution as SearchSolution
-from ._search import best_fixed as best_fixed
 from ._teacher import fine_path as fine_path

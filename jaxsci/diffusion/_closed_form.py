@@ -47,9 +47,10 @@ class MixtureDenoiser(AbstractDenoiser):
         along, log_density = self._posterior(rows, s)
         chance = jax.nn.softmax(log_density, axis=1)
         keep = self.tail / (self.tail + s**2)
-        shrink = self.variances / (self.variances + s**2) - keep[:, None]
-        clean = (chance @ keep)[:, None] * rows + (chance * (1 - keep)) @ self.means
-        moved = (chance[:, :, None] * shrink * along).reshape(rows.shape[0], -1)
+        shrink = (self.variances / (self.variances + s**2) - keep[:, None]).reshape(-1)
+        kept = jnp.sum(chance * keep, axis=1, keepdims=True)
+        clean = kept * rows + (chance * (1 - keep)) @ self.means
+        moved = chance @ self._owners().T * shrink * along
         return (clean + moved @ self._flat_basis().T).reshape(y.shape)
 
     def log_density(self, y: Float[Array, "*batch d"], s: Float[Array, ""]) -> Float[Array, "..."]:
@@ -83,22 +84,41 @@ class MixtureDenoiser(AbstractDenoiser):
         return self.means[which] + spread + jnp.einsum("ndr,nr->nd", basis, inside)
 
     def _posterior(self, rows: Array, s: Array) -> tuple[Array, Array]:
-        """Coordinates along the eigenvectors, and log densities but for $d\\log s$."""
-        flat = self._flat_basis()
-        origin = jnp.einsum("kdr,kd->kr", self.basis, self.means)
-        along = (rows @ flat).reshape(rows.shape[0], *origin.shape) - origin
-        # by differences: in float32 the expanded square would lose the small tail variances
-        total = jnp.sum((rows[:, None] - self.means) ** 2, axis=-1)
-        across = jnp.maximum(total - jnp.sum(along**2, axis=-1), 0)
+        """Coordinates along all eigenvectors, and log densities but for $d\\log s$."""
+        origin = jnp.einsum("kdr,kd->kr", self.basis, self.means).reshape(-1)
+        along = _product(rows, self._flat_basis()) - origin
         wide, narrow = self.variances + s**2, self.tail + s**2
+        # sums over the rank as products with what all noise levels share: a reduction over a
+        # short axis is slow on a CPU, and so is a product for each level
+        squares, owners = along**2, self._owners()
+        squared_length, inside = (
+            _product(part, owners) for part in (squares, squares / wide.reshape(-1))
+        )
+        across = jnp.maximum(self._squared_distances(rows) - squared_length, 0)
         left_over = self.means.shape[1] - self.variances.shape[1]
         log_det = jnp.sum(jnp.log1p(self.variances / s**2), axis=1)
         log_det = log_det + left_over * jnp.log1p(self.tail / s**2)
-        squares = jnp.sum(along**2 / wide, axis=-1) + across / narrow
-        return along, self.log_weights - (log_det + squares) / 2
+        return along, self.log_weights - (log_det + inside + across / narrow) / 2
+
+    def _squared_distances(self, rows: Array) -> Float[Array, "n k"]:
+        """$|y - m_k|^2$, expanded around the mean of the means so that float32 keeps its digits."""
+        middle = jnp.mean(self.means, axis=0)
+        rows, means = rows - middle, self.means - middle
+        ends = jnp.sum(rows**2, axis=1)[:, None] + jnp.sum(means**2, axis=1)
+        return ends - 2 * _product(rows, means.T)
+
+    def _owners(self) -> Float[Array, "kr k"]:
+        """One where the eigenvector belongs to the component."""
+        k, r = self.variances.shape
+        return jnp.repeat(jnp.eye(k, dtype=self.variances.dtype), r, axis=0)
 
     def _flat_basis(self) -> Float[Array, "d kr"]:
         return jnp.moveaxis(self.basis, 1, 0).reshape(self.means.shape[1], -1)
+
+
+def _product(rows: Array, matrix: Array) -> Array:
+    """In full precision: the differences that follow have no digits to spare."""
+    return jnp.matmul(rows, matrix, precision=jax.lax.Precision.HIGHEST)
 
 
 class KernelDenoiser(AbstractDenoiser):

@@ -9,10 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._core import AbstractMethod, Loop, solve
+from ._derived import join, take
 from ._evolution import Evolution
-from ._gradient import GradientCoefficients, GradientTimes
+from ._gradient import GradientCoefficients, GradientTimes, best_starts
+from ._report import SearchSolution, judge, report_judged
 from ._schedule import Schedule
-from ._search import ScheduleSearch, SearchSolution
+from ._search import ScheduleSearch
 
 
 class Combined(AbstractMethod):
@@ -48,15 +50,18 @@ class Combined(AbstractMethod):
         if key is None:
             raise ValueError("Combined: give a random key, for the evolution.")
         problem = problem.prepared()
-        first = self._stage(problem, self.times, None, key, 1)
-        bred = self._stage(problem, self.evolution, first.stats["population"], key, 2)
-        timed = self._stage(problem, self.times, bred.stats["population"], key, 3)
-        both = _joined(timed.stats["population"], bred.stats["population"])
-        last = self._stage(problem, self.coefficients, both, key, 4)
-        return _least([first, bred, timed, last])
+        blind, num = problem.without_validation(), self.times.num_starts
+        # both stages of times begin with as many schedules: the second finds its program there
+        fixed = best_starts(blind, self.times.start, num)
+        first = self._stage(blind, self.times, fixed, key, 1)
+        bred = self._stage(blind, self.evolution, first.stats["population"], key, 2)
+        timed = self._stage(blind, self.times, _least([bred], num), key, 3)
+        both = _least([timed, bred], self.coefficients.num_starts)
+        last = self._stage(blind, self.coefficients, both, key, 4)
+        return _report(problem, [first, bred, timed, last])
 
     def _stage(
-        self, problem: ScheduleSearch, method: Any, start: Schedule | None, key: Array, number: int
+        self, problem: ScheduleSearch, method: Any, start: Schedule, key: Array, number: int
     ) -> SearchSolution:
         folder = None if self.checkpoint is None else Path(self.checkpoint)
         file = None if folder is None else folder / f"stage{number}"
@@ -66,22 +71,16 @@ class Combined(AbstractMethod):
         return solve(problem, begun, key=key, throw=False, loop=loop)
 
 
-def _joined(first: Schedule, second: Schedule) -> Schedule:
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
+def _least(stages: list[SearchSolution], num: int) -> Schedule:
+    """The schedules of these stages with the least training losses."""
+    losses = jnp.concatenate([stage.stats["losses"] for stage in stages])
+    every = join(*[stage.stats["population"] for stage in stages])
+    return take(every, jnp.argsort(losses)[:num])
 
 
-def _least(stages: list[SearchSolution]) -> SearchSolution:
-    """The stage of least training loss; the stages' own are kept as statistics."""
-    losses = jnp.stack([stage.stats["train_loss"] for stage in stages])
-    best = jnp.argmin(jnp.where(jnp.isfinite(losses), losses, jnp.inf))
-    shared = [_summary(stage) for stage in stages]
-    found = jax.tree.map(lambda *leaves: jnp.stack(leaves)[best], *shared)
-    validation = jnp.stack([stage.stats["rmse"] for stage in stages])
-    stats = {**found.stats, "stage_loss": losses, "stage_rmse": validation}
-    return SearchSolution(found.value, found.result, stats)
-
-
-def _summary(stage: SearchSolution) -> SearchSolution:
-    hidden = ("population", "num_steps")
-    stats = {name: number for name, number in stage.stats.items() if name not in hidden}
-    return SearchSolution(stage.value, stage.result, stats)
+def _report(problem: ScheduleSearch, stages: list[SearchSolution]) -> SearchSolution:
+    """The stage of least training loss; losses and errors of all are kept as statistics."""
+    found = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[stage.value for stage in stages])
+    judged = judge(problem, found)
+    stats = {"stage_loss": judged.losses, "stage_rmse": jnp.sqrt(jnp.mean(judged.errors**2, 1))}
+    return report_judged(judged, found, stats)

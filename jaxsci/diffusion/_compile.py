@@ -50,34 +50,30 @@ class Coefficients(eqx.Module):
 
 
 class _Step(eqx.Module):
-    """One step, or all of them with a leading axis; points: its end, then the past ones."""
+    """One step, or all of them with a leading axis; points: its end, then the past ones.
 
-    points: Float[Array, " w+1"]
-    start: Bool[Array, " w+1"]
-    is_noise: Bool[Array, ""]
-    tau: Float[Array, ""]
+    `h` is the length, one where a dead step has none, so that nothing is divided by zero; `zeta`
+    the argument of phi: $h$ for eps, $-(1+\\tau) h$ for x0.
+    """
+
+    points: Float[Array, "n w+1"]
+    start: Bool[Array, "n w+1"]
+    begin: Float[Array, " n"]
+    h: Float[Array, " n"]
+    zeta: Float[Array, " n"]
     basis: Array
 
-    @property
-    def begin(self) -> Array:
-        return jnp.sum(jnp.where(self.start, self.points, 0))
 
-    @property
-    def h(self) -> Array:
-        """The length; one where a dead step has none, so that nothing is divided by zero."""
-        length = self.points[0] - self.begin
-        return jnp.where(length == 0, jnp.ones_like(length), length)
-
-    @property
-    def zeta(self) -> Array:
-        """The argument of phi: $h$ for eps, $-(1+\\tau) h$ for x0."""
-        return jnp.where(self.is_noise, self.h, -(1 + self.tau) * self.h)
-
-    @property
-    def whole(self) -> Array:
-        """The weight of a constant prediction: $-(1+\\tau) s (e^h - 1)$, or $1 - e^\\zeta$."""
-        s = jnp.exp(-self.points[0])
-        return jnp.where(self.is_noise, -(1 + self.tau) * s, -1.0) * jnp.expm1(self.zeta)
+def _steps(schedule: Schedule, point: Array) -> _Step:
+    """All steps, their past points being those numbered `point`."""
+    past = schedule.log_snr[jnp.maximum(point, 0)]
+    points = jnp.concatenate([schedule.log_snr[1:, None], past], axis=1)
+    start = jnp.arange(-1, schedule.window, dtype=jnp.int32) == schedule.start[:, None]
+    begin = jnp.sum(jnp.where(start, points, 0), axis=1)
+    length = points[:, 0] - begin
+    h = jnp.where(length == 0, 1, length)
+    zeta = jnp.where(schedule.prediction == 1, h, -(1 + schedule.stochastic) * h)
+    return _Step(points, start, begin, h, zeta, schedule.basis)
 
 
 def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> Coefficients:
@@ -99,17 +95,9 @@ def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> 
     """
     n, w = schedule.num_steps, schedule.window
     point = jnp.arange(n)[:, None] - jnp.arange(w)
-    past = schedule.log_snr[jnp.maximum(point, 0)]
-    start = jax.nn.one_hot(schedule.start + 1, w + 1, dtype=jnp.bool_)
-    step = _Step(
-        jnp.concatenate([schedule.log_snr[1:, None], past], axis=1),
-        start,
-        schedule.prediction == 1,
-        schedule.stochastic,
-        schedule.basis,
-    )
+    step = _steps(schedule, point)
     moving = (schedule.live & ~schedule.to_zero)[:, None]  # the others have no length
-    others = jnp.pad(point >= 0, ((0, 0), (1, 0))) & ~start & moving
+    others = jnp.pad(point >= 0, ((0, 0), (1, 0))) & ~step.start & moving
     rank = jnp.cumsum(others, axis=1, dtype=jnp.int32)
     active = others & (rank < schedule.order[:, None])
     first = active & (rank <= schedule.estimate[:, None])
@@ -146,74 +134,87 @@ def _weights(step: _Step, options: _Options, clock: AbstractNoise) -> Float[Arra
     Means over the step with the weight $e^{(1-u)\\zeta}$, $u$ from 0 to 1: exact interpolation,
     and what the factors on the first two derivatives of a Taylor expansion change of it.
     """
-    u, measure = (jnp.asarray(part, step.tau.dtype) for part in _FINE)
+    u, measure = (jnp.asarray(part, step.zeta.dtype) for part in _FINE)
     phi = phi_functions(step.zeta)
     measure = measure * jnp.exp(step.zeta * (1 - u)) / phi[0]
-    end = _variable(step.basis, step.h, step.begin, clock)
-    x = _variable(step.basis, step.points - step.begin, step.begin, clock) / end
-    nodes = _variable(step.basis, step.h * u, step.begin, clock) / end
-    part = lagrange_means(x, options.active, nodes, measure)
-    masks = jnp.stack([options.active, options.first])
-    (slope, low_slope), (bend, _) = jax.vmap(derivative_weights, (None, 0))(x, masks)
+    x, gaps, nodes = _places(step, u, clock)
+    part = lagrange_means(x, gaps, options.active, nodes, measure)
+    slope, bend = derivative_weights(x, gaps, options.active)
+    low_slope, _ = derivative_weights(x, gaps, options.first)
     factor = _factor(options.scaling, step.zeta, phi) * (1 + options.relaxation * step.h)
     scaled = (factor * low_slope - slope) * phi[1] + (options.second - 1) * bend * 2 * phi[2]
     part = part + jnp.where(step.basis == 0, scaled / phi[0], 0)
     return part + jnp.where(step.start, 1 - jnp.sum(part), 0)
 
 
-def _variable(basis: Array, away: Array, begin: Array, clock: AbstractNoise) -> Array:
-    """The variable of the interpolation at log-SNR `begin + away`, zero at the start."""
-    time = clock.time(begin + away) - clock.time(begin)
-    return jnp.where(basis == 0, away, jnp.where(basis == 1, jnp.expm1(-away), time))
+def _places(step: _Step, u: Array, clock: AbstractNoise) -> tuple[Array, Array, Array]:
+    """The points, their gaps and the nodes in the variable of the interpolation.
+
+    From 0 at the start of the step to 1 at its end. Gaps are differences of log-SNR as they were
+    given: of two close points, far from the start, the differences to the start have no digits.
+    """
+    m, along = step.points.size, step.h * u
+    ends = jnp.append(step.points, step.begin)
+    times = clock.time(jnp.concatenate([ends, step.begin + along]))
+    away = step.points - ends[:, None]
+    level = jnp.exp(step.begin - ends)[:, None]  # s there, over s at the start
+    in_time = times[:m] - times[: m + 1, None]
+    gaps = jax.lax.select_n(step.basis, away, level * jnp.expm1(-away), in_time)
+    nodes = jax.lax.select_n(step.basis, along, jnp.expm1(-along), times[m + 1 :] - times[m])
+    unit = jnp.where(gaps[m, 0] == 0, 1, gaps[m, 0])
+    return gaps[m] / unit, gaps[:m] / unit, nodes / unit
 
 
 def _factor(scaling: Array, zeta: Array, phi: Array) -> Array:
     """The factor on the first derivative, see `SCALINGS`."""
     half = jnp.expm1(zeta) / 2
     kinds = [jnp.ones_like(zeta), 0.5 / phi[1], phi[0] / (2 * phi[1]), 1 + half, 1 - half]
-    return jnp.stack(kinds)[scaling]
+    return jax.lax.select_n(scaling, *kinds)
 
 
 def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array) -> Coefficients:
     """Sort the weights by what they multiply, and add what the schedule adds."""
-    is_noise, zero = step.is_noise[:, None], schedule.to_zero[:, None]
-    length, zeta, whole = jax.vmap(lambda one: (one.h, one.zeta, one.whole))(step)
-    kept = jnp.where(step.is_noise, jnp.ones_like(zeta), jnp.exp(zeta))
+    is_noise, live, to_zero = schedule.prediction == 1, schedule.live, schedule.to_zero
+    tau, s = 1 + schedule.stochastic, jnp.exp(-step.points[:, 0])
+    # of a constant prediction: -(1 + tau) s (e^h - 1), or 1 - e^zeta
+    whole = jnp.where(is_noise, -tau * s, -1) * jnp.expm1(step.zeta)
+    of_data, of_noise = -jnp.expm1(-tau * step.h), -s * jnp.expm1(step.h)
+    kept = jnp.where(is_noise, 1, jnp.exp(step.zeta))
     state = jnp.where(step.start, kept[:, None], 0)[:, 1:]
-    s = jnp.exp(-step.points[:, 0])
-    of_data, of_noise = -jnp.expm1(-(1 + step.tau) * length), -s * jnp.expm1(length)
-    only_x0 = jnp.zeros_like(state).at[:, 0].set(1)
-    split = lambda wanted, weights: jnp.where(wanted, weights, jnp.zeros_like(weights))
-    data = (
-        split(~is_noise, whole[:, None] * predicted[:, 1:]) + schedule.extra_data * of_data[:, None]
+    sort = lambda weights: (
+        jnp.where(is_noise[:, None], 0, whole[:, None] * weights),
+        jnp.where(is_noise[:, None], whole[:, None] * weights, 0),
     )
-    noise = (
-        split(is_noise, whole[:, None] * predicted[:, 1:])
-        + schedule.extra_noise * of_noise[:, None]
+    data, noise = sort(predicted[:, 1:])
+    data, noise = (
+        data + schedule.extra_data * of_data[:, None],
+        noise + schedule.extra_noise * of_noise[:, None],
     )
-    fixed = whole[:, None] * (redone + schedule.extra_corrector)
-    live = schedule.live
-    corrected = schedule.corrector & ~schedule.to_zero & live & jnp.append(live[1:], False)
+    corrector_data, corrector_noise = sort(redone + schedule.extra_corrector)
+    only_x0 = jnp.arange(schedule.window) == 0
+    ending = lambda rows, last: jnp.where(to_zero[:, None], jnp.asarray(last, s.dtype), rows)
+    corrected = schedule.corrector & ~to_zero & live & jnp.append(live[1:], False)
     later = lambda rows: jnp.roll(rows, 1, axis=0)  # a step is corrected when the next begins
     return Coefficients(
         log_snr=schedule.log_snr,
         told=schedule.log_snr[:-1] + schedule.shift,
-        state=jnp.where(zero, 0, state + schedule.extra_state),
-        data=jnp.where(zero, only_x0, data),
-        noise=jnp.where(zero, 0, noise),
-        kick=jnp.where(schedule.to_zero, 0, _deviation(step, length, s)),
+        state=ending(state + schedule.extra_state, 0),
+        data=ending(data, only_x0),
+        noise=ending(noise, 0),
+        kick=jnp.where(to_zero, 0, _deviation(schedule, step.h, s)),
         corrected=later(corrected),
         corrector_state=later(state),
-        corrector_data=later(split(~is_noise, fixed)),
-        corrector_noise=later(split(is_noise, fixed)),
+        corrector_data=later(corrector_data),
+        corrector_noise=later(corrector_noise),
         live=live,
         analytic=schedule.analytic & (jnp.arange(schedule.num_steps) == 0),
     )
 
 
-def _deviation(step: _Step, length: Array, s: Array) -> Array:
+def _deviation(schedule: Schedule, h: Array, s: Array) -> Array:
     """Of fresh noise; the root has no derivative at zero, so it is not asked for one there."""
-    of_noise, of_data = step.tau * jnp.expm1(2 * length), -jnp.expm1(-2 * step.tau * length)
-    variance = jnp.where(step.is_noise, of_noise, of_data)
+    tau = schedule.stochastic
+    of_noise, of_data = tau * jnp.expm1(2 * h), -jnp.expm1(-2 * tau * h)
+    variance = jnp.where(schedule.prediction == 1, of_noise, of_data)
     noisy = variance > 0
     return jnp.where(noisy, s * jnp.sqrt(jnp.where(noisy, variance, 1)), 0)

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from .._core import concrete
 from ._schedule import Schedule
@@ -70,6 +71,30 @@ def stack_schedules(schedules: Sequence[Schedule]) -> Schedule:
     window = max(one.window for one in schedules)
     padded = [pad_schedule(one, steps, window) for one in schedules]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+
+
+def take(population: Schedule, index: Int[Array, "..."]) -> Schedule:
+    """The schedules of a population with these places, which must be there.
+
+    Args:
+        population: stacked schedules.
+        index: one place, or many.
+
+    Returns:
+        One schedule, or a population.
+    """
+    # nothing is wrapped or clipped: for twenty arrays that would be most of a small program
+    pick = lambda leaf: leaf.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+    return jax.tree.map(pick, population)
+
+
+def join(*populations: Schedule) -> Schedule:
+    """One population of several.
+
+    Args:
+        *populations: stacked schedules of one size.
+    """
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *populations)
 
 
 def tail_schedule(schedule: Schedule, first: int) -> Schedule:

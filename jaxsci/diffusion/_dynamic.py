@@ -9,12 +9,12 @@ from jaxtyping import Array, Float, Int
 
 from .._core import AbstractMethod
 from ._candidates import solvers_on
-from ._gradient import best_starts
 from ._grids import rho_grid
 from ._named import ddim, deis, dpm_solver_pp, ipndm, unipc
 from ._noise import EDM
+from ._report import SearchSolution, report_search
 from ._schedule import Schedule
-from ._search import ScheduleSearch, SearchSolution, report_search
+from ._search import ScheduleSearch
 from ._teacher import fine_path
 
 
@@ -51,8 +51,7 @@ class DynamicProgramming(AbstractMethod):
             )
         problem = problem.prepared()
         grid = _grid(problem, self.num_times, self.num_noises)
-        best = best_starts(problem, _on(grid, problem.num_evals), 1)
-        return report_search(problem, jax.tree.map(lambda leaf: leaf[0], best), {})
+        return report_search(problem, _on(grid, problem.num_evals), None, {})
 
 
 @eqx.filter_jit

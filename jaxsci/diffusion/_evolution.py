@@ -9,9 +9,11 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._core import AbstractIterativeMethod, freeze
 from ._candidates import candidates
-from ._mutation import crossover, mutate
+from ._derived import join, take
+from ._mutation import Draws, crossover, draw, mutate
+from ._report import SearchSolution, report_search
 from ._schedule import Schedule
-from ._search import ScheduleSearch, SearchSolution, report_search
+from ._search import ScheduleSearch
 
 
 class _State(eqx.Module):
@@ -37,21 +39,22 @@ class Evolution(AbstractIterativeMethod):
         crossover_rate: chance that a child has two parents.
         analytic_rate: chance to switch the analytic first step; 0 never tries it.
         start: stacked schedules to begin with, besides all fixed samplers.
-        chunk: how many schedules run side by side.
+        chunk: how many schedules run side by side; by default as many as the cache of a core
+            holds.
 
     Source: Liu et al., A unified sampling framework (ICLR 2024), algorithm 2.
     """
 
     accepts: ClassVar[tuple[type, ...]] = (ScheduleSearch,)
 
-    max_steps: int = eqx.field(static=True, default=12)
+    max_steps: int = eqx.field(static=True, default=10)
     population: int = eqx.field(static=True, default=256)
     pool: int = eqx.field(static=True, default=24)
     mutation_rate: ArrayLike = 0.3
     crossover_rate: ArrayLike = 0.3
     analytic_rate: ArrayLike = 0.1
     start: Schedule | None = None
-    chunk: int = eqx.field(static=True, default=32)
+    chunk: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if self.population < 2 or self.pool < 2:
@@ -67,29 +70,30 @@ class Evolution(AbstractIterativeMethod):
         problem = problem.prepared()
         pool = candidates(problem.span, problem.num_evals)
         if self.start is not None:
-            pool = _joined(pool, self.start)
+            pool = join(pool, self.start)
         losses = _losses(freeze(problem), freeze(pool), self.chunk)
         return problem, _State(*_best(pool, losses, self.pool), key)
 
     def step(self, data: ScheduleSearch, state: _State) -> _State:
         """See `AbstractIterativeMethod.step`."""
         key, now = jax.random.split(state.key)
-        children = jax.vmap(lambda k: self._child(k, state.pool))(
-            jax.random.split(now, self.population)
-        )
+        children = self._children(now, state.pool)
         losses = _losses(freeze(data), freeze(children), self.chunk)  # a choice has no derivative
-        every = _joined(state.pool, children)
+        every = join(state.pool, children)
         return _State(*_best(every, jnp.append(state.losses, losses), self.pool), key)
 
-    def _child(self, key: Array, pool: Schedule) -> Schedule:
-        which, mix, change = jax.random.split(key, 3)
+    def _children(self, key: Array, pool: Schedule) -> Schedule:
+        size, num_steps = pool.live.shape
+        draws = draw(key, self.population, num_steps, pool.log_snr.dtype)
         # the better a parent, the likelier: the square of a uniform number
-        size = pool.live.shape[0]
-        places = jax.random.uniform(which, (2,), pool.log_snr.dtype) ** 2
-        first, second = jnp.minimum((places * size).astype(jnp.int32), size - 1)
-        take = lambda index: jax.tree.map(lambda leaf: leaf[index], pool)
-        child = crossover(mix, take(first), take(second), self.crossover_rate)
-        return mutate(change, child, self.mutation_rate, self.analytic_rate)
+        places = jnp.minimum((draws.parents**2 * size).astype(jnp.int32), size - 1)
+        first, second = take(pool, places[:, 0]), take(pool, places[:, 1])
+
+        def child(draws: Draws, first: Schedule, second: Schedule) -> Schedule:
+            crossed = crossover(draws, first, second, self.crossover_rate)
+            return mutate(draws, crossed, self.mutation_rate, self.analytic_rate)
+
+        return jax.vmap(child)(draws, first, second)
 
     def done(self, data: ScheduleSearch, state: _State) -> Array:
         """See `AbstractIterativeMethod.done`."""
@@ -99,23 +103,20 @@ class Evolution(AbstractIterativeMethod):
         self, problem: Any, data: ScheduleSearch, state: _State, stats: dict
     ) -> SearchSolution:
         """See `AbstractIterativeMethod.finish`."""
-        best = jax.tree.map(lambda leaf: leaf[0], state.pool)
-        return report_search(data, best, {"population": state.pool, **stats})
+        best = take(state.pool, jnp.arange(1))
+        stats = {"population": state.pool, "losses": state.losses, **stats}
+        return report_search(data, best, state.losses[:1], stats)
 
     def metrics(self, state: _State) -> dict[str, Array]:
         """See `AbstractIterativeMethod.metrics`."""
         return {"loss": state.losses[0]}
 
 
-def _joined(first: Schedule, second: Schedule) -> Schedule:
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), first, second)
-
-
 def _best(pool: Schedule, losses: Array, num: int) -> tuple[Schedule, Array]:
     order = jnp.argsort(losses)[:num]
-    return jax.tree.map(lambda leaf: leaf[order], pool), losses[order]
+    return take(pool, order), losses[order]
 
 
 @eqx.filter_jit
-def _losses(problem: ScheduleSearch, population: Schedule, chunk: int) -> Array:
+def _losses(problem: ScheduleSearch, population: Schedule, chunk: int | None) -> Array:
     return problem.losses(population, chunk)

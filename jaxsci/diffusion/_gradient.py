@@ -5,15 +5,21 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, PyTree
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from .._core import AbstractIterativeMethod, adam, freeze
 from ._candidates import candidates
+from ._derived import take
+from ._lanes import map_lanes
+from ._report import SearchSolution, report_search
 from ._schedule import Schedule
-from ._search import ScheduleSearch, SearchSolution, report_search
+from ._search import ScheduleSearch
 from ._times import log_steps, with_log_steps
 
-Parameters = dict[str, Array]
+# for each start, all that is changed in one row: Adam is then one small program
+Parameters = Float[Array, "k p"]
+_PATIENCE = 10
 
 
 class _State(eqx.Module):
@@ -25,6 +31,8 @@ class _State(eqx.Module):
     count: Array
     best: Parameters
     loss: Float[Array, " k"]
+    damping: Float[Array, " k"]
+    waited: Int[Array, " k"]
 
 
 class _Data(eqx.Module):
@@ -35,7 +43,9 @@ class _Data(eqx.Module):
 class AbstractGradientSearch(AbstractIterativeMethod):
     """Adam through the sampler, from several schedules at once; the best of them is kept.
 
-    Rates fall to zero along half a cosine. Each step of the sampler is checkpointed.
+    Rates fall to zero along half a cosine. A start that has not improved for ten steps goes back
+    to its best and halves its rate: how rough the loss is differs from schedule to schedule. Each
+    step of the sampler is checkpointed.
     """
 
     accepts: ClassVar[tuple[type, ...]] = (ScheduleSearch,)
@@ -51,14 +61,14 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         """See `AbstractIterativeMethod.init`: the teacher is run, the best starts are chosen."""
         problem = problem.prepared()
         starts = best_starts(problem, self.start, self.num_starts)
-        parameters = jax.vmap(lambda one: _split(one, self.fields))(starts)
+        parameters = jax.vmap(lambda one: _packed(one, self.fields))(starts)
         shape = (starts.live.shape[0], *problem.train.shape) if self.radius is not None else (0,)
         offset = jnp.zeros(shape, problem.train.dtype)
         optimiser = _adam(problem).init((parameters, offset))  # pyright: ignore[reportArgumentType]
         worst = jnp.full(starts.live.shape[0], jnp.inf, problem.train.dtype)
-        count = jnp.zeros((), jnp.int32)
+        count, waited = jnp.zeros((), jnp.int32), jnp.zeros(worst.shape, jnp.int32)
         return _Data(problem, starts), _State(
-            parameters, offset, optimiser, count, parameters, worst
+            parameters, offset, optimiser, count, parameters, worst, jnp.ones_like(worst), waited
         )
 
     def step(self, data: _Data, state: _State) -> _State:
@@ -67,14 +77,17 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         losses, slopes = self._losses_and_slopes(data, pair)
         moves, optimiser = _adam(data.problem).update(slopes, state.optimiser, pair)
         better = losses < state.loss
-        keep = lambda new, old: jnp.where(_wide(better, new), new, old)
-        best = jax.tree.map(keep, state.parameters, state.best)
-        parameters, offset = jax.tree.map(
-            lambda value, move: value + self._rate(state.count, value.dtype) * move, pair, moves
-        )
+        best = jnp.where(better[:, None], state.parameters, state.best)
+        waited = jnp.where(better, 0, state.waited + 1)
+        stuck = waited >= _PATIENCE
+        damping = jnp.where(stuck, state.damping / 2, state.damping)
+        rate = self._rate(state.count, losses.dtype)
+        moved = state.parameters + rate * damping[:, None] * moves[0]
+        parameters = jnp.where(stuck[:, None], best, moved)
+        offset = state.offset + rate * moves[1]
         offset = self._inside(data.problem, offset)
-        least = jnp.minimum(losses, state.loss)
-        return _State(parameters, offset, optimiser, state.count + 1, best, least)
+        least, waited = jnp.minimum(losses, state.loss), jnp.where(stuck, 0, waited)
+        return _State(parameters, offset, optimiser, state.count + 1, best, least, damping, waited)
 
     def done(self, data: _Data, state: _State) -> Array:
         """See `AbstractIterativeMethod.done`."""
@@ -82,10 +95,10 @@ class AbstractGradientSearch(AbstractIterativeMethod):
 
     def finish(self, problem: Any, data: _Data, state: _State, stats: dict) -> SearchSolution:
         """See `AbstractIterativeMethod.finish`."""
-        found = _join_all(data.starts, state.best)
-        losses = _losses(*freeze((data.problem, found)))
-        best = jax.tree.map(lambda leaf: leaf[jnp.argmin(losses)], found)
-        return report_search(data.problem, best, {"population": found, **stats})
+        unpack = lambda start, packed: _unpacked(start, packed, self.fields)
+        found = jax.vmap(unpack)(data.starts, state.best)
+        stats = {"population": found, "losses": state.loss, **stats}
+        return report_search(data.problem, found, state.loss, stats)
 
     def metrics(self, state: _State) -> dict[str, Array]:
         """See `AbstractIterativeMethod.metrics`."""
@@ -96,13 +109,15 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         return jnp.asarray(self.learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2
 
     def _losses_and_slopes(self, data: _Data, pair: tuple[Parameters, Array]) -> Any:
-        def loss(pair: tuple[Parameters, Array], start: Schedule) -> Array:
-            offset = pair[1] if self.radius is not None else 0.0
-            return data.problem.loss(_join(start, pair[0]), offset)
+        relaxed = self.radius is not None
+        moved = pair if relaxed else (pair[0], jnp.zeros(data.starts.live.shape[0], pair[1].dtype))
 
-        axes = ((dict.fromkeys(pair[0], 0), 0 if self.radius is not None else None), 0)
-        losses, slopes = jax.vmap(jax.value_and_grad(loss), axes)(pair, data.starts)
-        if self.radius is None:
+        def loss(pair: tuple[Array, Array], start: Schedule) -> Array:
+            return data.problem.loss(_unpacked(start, pair[0], self.fields), pair[1])
+
+        one = lambda row: jax.value_and_grad(loss)(*row)
+        losses, slopes = map_lanes(one, (moved, data.starts), data.problem.train)
+        if not relaxed:
             slopes = slopes[0], jnp.zeros_like(pair[1])
         clean = lambda slope: jnp.where(jnp.isfinite(slope), slope, 0)
         return losses, jax.tree.map(clean, slopes)
@@ -135,7 +150,7 @@ class GradientTimes(AbstractGradientSearch):
     fields: ClassVar[tuple[str, ...]] = ("relaxation",)
 
     learning_rate: ArrayLike = 0.05
-    max_steps: int = eqx.field(static=True, default=120)
+    max_steps: int = eqx.field(static=True, default=100)
     num_starts: int = eqx.field(static=True, default=3)
     start: Schedule | None = None
     radius: ArrayLike | None = None
@@ -168,7 +183,7 @@ class GradientCoefficients(AbstractGradientSearch):
     )
 
     learning_rate: ArrayLike = 0.0015
-    max_steps: int = eqx.field(static=True, default=120)
+    max_steps: int = eqx.field(static=True, default=100)
     num_starts: int = eqx.field(static=True, default=3)
     start: Schedule | None = None
     radius: ArrayLike | None = None
@@ -183,11 +198,13 @@ def best_starts(problem: ScheduleSearch, start: Schedule | None, num: int) -> Sc
         num: how many.
 
     Returns:
-        A population of that size, or all if they are fewer.
+        A population of that size, or all if they are not more.
     """
     many = candidates(problem.span, problem.num_evals) if start is None else start
-    order = jnp.argsort(_losses(*freeze((problem, many))))[:num]  # a choice has no derivative
-    return jax.tree.map(lambda leaf: leaf[order], many)
+    if many.live.shape[0] <= num:
+        return many
+    losses = _losses(*freeze((problem, many)))  # a choice has no derivative
+    return take(many, jnp.argsort(losses)[:num])
 
 
 @eqx.filter_jit
@@ -199,21 +216,17 @@ def _adam(problem: ScheduleSearch) -> Any:
     return adam(1.0, problem.train.dtype)  # the rate is applied outside, it falls
 
 
-def _split(schedule: Schedule, fields: tuple[str, ...]) -> Parameters:
-    return {"steps": log_steps(schedule), **{name: getattr(schedule, name) for name in fields}}
+def _packed(schedule: Schedule, fields: tuple[str, ...]) -> Float[Array, " p"]:
+    """The log steps and these fields, one after the other."""
+    parts = [log_steps(schedule), *[getattr(schedule, name) for name in fields]]
+    return jnp.concatenate([part.reshape(-1) for part in parts])
 
 
-def _join(schedule: Schedule, parameters: Parameters) -> Schedule:
-    """The schedule with these parameters; its discrete decisions stay."""
-    names = tuple(name for name in parameters if name != "steps")
-    pick = lambda s: tuple(getattr(s, name) for name in names)
-    moved = eqx.tree_at(pick, schedule, tuple(parameters[name] for name in names))
-    return with_log_steps(moved, parameters["steps"])
-
-
-def _join_all(schedules: Schedule, parameters: Parameters) -> Schedule:
-    return jax.vmap(_join)(schedules, parameters)
-
-
-def _wide(flags: Array, like: Array) -> Array:
-    return flags.reshape(flags.shape + (1,) * (like.ndim - 1))
+def _unpacked(schedule: Schedule, packed: Float[Array, " p"], fields: tuple[str, ...]) -> Schedule:
+    """The inverse of `_packed`; the discrete decisions of the schedule stay."""
+    old = [getattr(schedule, name) for name in fields]
+    ends = np.cumsum([schedule.num_steps, *[leaf.size for leaf in old]])
+    steps, *parts = jnp.split(packed, ends[:-1])
+    new = tuple(part.reshape(leaf.shape) for part, leaf in zip(parts, old, strict=True))
+    pick = lambda s: tuple(getattr(s, name) for name in fields)
+    return with_log_steps(eqx.tree_at(pick, schedule, new), steps)

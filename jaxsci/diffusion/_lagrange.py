@@ -1,12 +1,15 @@
 """Interpolation through the start of a step and a masked set of other points."""
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
+
+Gaps = Float[Array, "m m"]
 
 
 def lagrange_means(
     x: Float[Array, " m"],
+    gaps: Gaps,
     active: Bool[Array, " m"],
     nodes: Float[Array, " q"],
     weights: Float[Array, " q"],
@@ -17,50 +20,46 @@ def lagrange_means(
 
     Args:
         x: the points; those that are not active may be anything finite.
-        active: which of them take part.
+        gaps: row i holds $x_j - x_i$. They come from outside, where the difference of two close
+            points can be formed before its digits are lost.
+        active: which of the points take part.
         nodes: $x_q$ of a quadrature.
         weights: $w_q$.
 
     Returns:
         One mean for each point, zero where it is not active.
     """
-    begin = nodes / jnp.where(active, x, jnp.ones_like(x))[:, None]
-
-    def times(values: Array, other: tuple[Array, Array]) -> tuple[Array, None]:
-        place, used = other
-        gap = jnp.where(used, x - place, 1)[:, None]
-        return values * jnp.where(used[:, None], (nodes - place) / gap, 1), None
-
-    values, _ = jax.lax.scan(times, begin, (x, _others(active)))
-    return jnp.where(active, values @ weights, 0)
+    inverse, used = _inverse_gaps(gaps, active)
+    factors = jnp.where(used[:, :, None], (nodes - x[:, None, None]) * inverse[:, :, None], 1)
+    return _inverse(x, active) * (jnp.prod(factors, axis=0) @ (nodes * weights))
 
 
 def derivative_weights(
-    x: Float[Array, " m"], active: Bool[Array, " m"]
+    x: Float[Array, " m"], gaps: Gaps, active: Bool[Array, " m"]
 ) -> tuple[Float[Array, " m"], Float[Array, " m"]]:
     """$\\ell_j' = \\frac1{x_j}\\prod_i\\frac{x_i}{x_i-x_j}$, $\\ell_j'' = -2\\ell_j'\\sum_i 1/x_i$
 
     Args:
         x: the points.
+        gaps: row i holds $x_j - x_i$.
         active: which of them take part; products and sums are over the others of them.
 
     Returns:
         The coefficients of $x$ and of $x^2$ in each $\\ell_j$ (derivatives at 0), zero where it is
         not active.
     """
-    others = _others(active)
-    safe = jnp.where(active, x, jnp.ones_like(x))
-    logs = jnp.where(others, 1 / safe[:, None], 0)
-
-    def times(slope: Array, other: tuple[Array, Array]) -> tuple[Array, None]:
-        place, used = other
-        return slope * jnp.where(used, place / jnp.where(used, place - x, 1), 1), None
-
-    slope, _ = jax.lax.scan(times, 1 / safe, (x, others))
-    slope = jnp.where(active, slope, 0)
-    return slope, -slope * jnp.sum(logs, axis=0)
+    alone = _inverse(x, active)
+    inverse, used = _inverse_gaps(gaps, active)
+    slope = alone * jnp.prod(jnp.where(used, -x[:, None] * inverse, 1), axis=0)
+    return slope, -slope * (jnp.sum(alone) - alone)
 
 
-def _others(active: Array) -> Bool[Array, "m m"]:
-    """Row i: the active points j for which i is another active one."""
-    return active[:, None] & active & ~jnp.eye(active.size, dtype=jnp.bool_)
+def _inverse(x: Array, active: Array) -> Array:
+    """$1/x_j$, zero where it is not active."""
+    return jnp.where(active, 1 / jnp.where(active, x, 1), 0)
+
+
+def _inverse_gaps(gaps: Array, active: Array) -> tuple[Array, Array]:
+    """$1/(x_j - x_i)$, and for which pairs of points it counts."""
+    used = active[:, None] & active & ~np.eye(active.size, dtype=bool)
+    return 1 / jnp.where(used, gaps, 1), used

@@ -1,9 +1,12 @@
-"""Genes of a schedule: crossover and mutation, as pure functions of a key."""
+"""Genes of a schedule: crossover and mutation, as pure functions of random numbers."""
+
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ._schedule import MAX_ORDER, Schedule
 from ._times import log_steps, with_log_steps
@@ -26,14 +29,48 @@ _GENES = (
     "extra_corrector",
     "shift",
 )
-_ORDER_CHANCES = (0.2, 0.4, 0.3, 0.1)
+# orders 1 to 4 have the chances 0.2, 0.4, 0.3 and 0.1
+_ORDER_LEVELS = np.array([[0.2], [0.6], [0.9]])
 
 
-def crossover(key: Array, first: Schedule, second: Schedule, rate: ArrayLike) -> Schedule:
-    """Each step from one of two parents, the times a mean of both; or the first parent as it is.
+class Draws(eqx.Module):
+    """The random numbers of one child, or of many with a leading axis.
+
+    Attributes:
+        parents: uniform, for two places in the pool.
+        whole: uniform: whether to cross, how to mix the times, whether to switch the first step.
+        steps: uniform, for each decision of each step.
+        normal: of the relaxations and of the log steps.
+    """
+
+    parents: Float[Array, "2"]
+    whole: Float[Array, "3"]
+    steps: Float[Array, "10 n"]
+    normal: Float[Array, "2 n"]
+
+
+def draw(key: Array, num: int, num_steps: int, dtype: Any) -> Draws:
+    """Random numbers for a generation: two draws for all of it, each would be a program.
 
     Args:
         key: a random key.
+        num: children.
+        num_steps: of a schedule.
+        dtype: of the numbers.
+    """
+    first, second = jax.random.split(key)
+    parents, whole, steps = jnp.split(
+        jax.random.uniform(first, (num, 5 + 10 * num_steps), dtype), (2, 5), axis=1
+    )
+    normal = jax.random.normal(second, (num, 2, num_steps), dtype)
+    return Draws(parents, whole, steps.reshape(num, 10, num_steps), normal)
+
+
+def crossover(draws: Draws, first: Schedule, second: Schedule, rate: ArrayLike) -> Schedule:
+    """Each step from one of two parents, the times a mean of both; or the first parent as it is.
+
+    Args:
+        draws: random numbers.
         first: the parent that the child takes after.
         second: the other.
         rate: the chance that anything is exchanged.
@@ -41,12 +78,9 @@ def crossover(key: Array, first: Schedule, second: Schedule, rate: ArrayLike) ->
     Returns:
         The child.
     """
-    whether, which, mix = jax.random.split(key, 3)
-    n = first.live.shape[0]
-    from_second = jax.random.bernoulli(which, 0.5, (n,))
-    from_second = from_second & jax.random.bernoulli(whether, _real(rate, first))
+    whether, part, _ = draws.whole
+    from_second = (draws.steps[0] < 0.5) & (whether < jnp.asarray(rate, whether.dtype))
     child = eqx.tree_at(_genes, first, _chosen(from_second, _genes(second), _genes(first)))
-    part = jax.random.uniform(mix, (), first.log_snr.dtype)
     steps = log_steps(first) + part * (log_steps(second) - log_steps(first))
     alike = jnp.all(first.live == second.live)
     moved = with_log_steps(child, steps)
@@ -54,11 +88,11 @@ def crossover(key: Array, first: Schedule, second: Schedule, rate: ArrayLike) ->
     return eqx.tree_at(lambda s: s.log_snr, child, jnp.where(keep, moved.log_snr, child.log_snr))
 
 
-def mutate(key: Array, schedule: Schedule, rate: ArrayLike, analytic: ArrayLike) -> Schedule:
+def mutate(draws: Draws, schedule: Schedule, rate: ArrayLike, analytic: ArrayLike) -> Schedule:
     """Every decision of every step changes with a small chance.
 
     Args:
-        key: a random key.
+        draws: random numbers.
         schedule: with one spare row, which an analytic first step fills: the number of
             evaluations never changes.
         rate: the chance for each decision.
@@ -67,30 +101,26 @@ def mutate(key: Array, schedule: Schedule, rate: ArrayLike, analytic: ArrayLike)
     Returns:
         The mutant.
     """
-    keys = jax.random.split(key, 12)
     n, real = schedule.live.shape[0], schedule.log_snr.dtype
-    hit = lambda k: jax.random.bernoulli(k, _real(rate, schedule), (n,))
-    normal = lambda k, size: size * jax.random.normal(k, (n,), real)
-    chance = jnp.log(jnp.asarray(_ORDER_CHANCES, real))
-    order = 1 + jax.random.categorical(keys[0], chance, shape=(n,)).astype(jnp.int32)
-    order = jnp.where(hit(keys[1]), order, schedule.order)
+    chance, (relaxed, stretched) = draws.steps, draws.normal
+    hit = chance < jnp.asarray(rate, real)
+    order = 1 + jnp.sum(chance[1] > _ORDER_LEVELS.astype(real), axis=0, dtype=jnp.int32)
     # orders that reach before the first point, or start nowhere, are not used
     reach = jnp.minimum(jnp.arange(1, n + 1, dtype=jnp.int32), MAX_ORDER)
-    order = jnp.minimum(order, reach)
-    estimate = jax.random.randint(keys[2], (n,), 1, MAX_ORDER, jnp.int32)
-    flip = lambda k, value: jnp.where(hit(k), ~value, value)
+    order = jnp.minimum(jnp.where(hit[2], order, schedule.order), reach)
+    estimate = 1 + (chance[3] * (MAX_ORDER - 1)).astype(jnp.int32)
     changed = {
         "order": order,
-        "estimate": jnp.where(hit(keys[3]), estimate, schedule.estimate),
-        "prediction": jnp.where(hit(keys[4]), 1 - schedule.prediction, schedule.prediction),
-        "corrector": flip(keys[5], schedule.corrector),
-        "relaxation": schedule.relaxation + jnp.where(hit(keys[6]), normal(keys[7], 0.03), 0),
-        "second_scale": jnp.where(hit(keys[8]), 1.5 - schedule.second_scale, schedule.second_scale),
+        "estimate": jnp.where(hit[4], estimate, schedule.estimate),
+        "prediction": jnp.where(hit[5], 1 - schedule.prediction, schedule.prediction),
+        "corrector": schedule.corrector ^ hit[6],
+        "relaxation": schedule.relaxation + jnp.where(hit[7], 0.03 * relaxed, 0),
+        "second_scale": jnp.where(hit[8], 1.5 - schedule.second_scale, schedule.second_scale),
     }
     pick = lambda s: tuple(getattr(s, name) for name in changed)
     child = eqx.tree_at(pick, schedule, tuple(changed.values()))
-    moved = _switched(child, jax.random.bernoulli(keys[9], _real(analytic, schedule)))
-    steps = log_steps(moved) + jnp.where(hit(keys[10]), normal(keys[11], 0.2), 0)
+    moved = _switched(child, draws.whole[2] < jnp.asarray(analytic, real))
+    steps = log_steps(moved) + jnp.where(hit[9], 0.2 * stretched, 0)
     return with_log_steps(moved, steps)
 
 
@@ -113,7 +143,3 @@ def _genes(schedule: Schedule) -> tuple[Array, ...]:
 def _chosen(flags: Array, new: tuple[Array, ...], old: tuple[Array, ...]) -> tuple[Array, ...]:
     wide = lambda like: flags.reshape(flags.shape + (1,) * (like.ndim - 1))
     return tuple(jnp.where(wide(a), a, b) for a, b in zip(new, old, strict=True))
-
-
-def _real(rate: ArrayLike, schedule: Schedule) -> Array:
-    return jnp.asarray(rate, schedule.log_snr.dtype)

@@ -92,17 +92,15 @@ def per_sample_error(
     return jnp.sqrt(jnp.mean(_rows(ends - targets) ** 2, axis=1))
 
 
-def error_summary(errors: Float[Array, " n"]) -> dict[str, Float[Array, ""]]:
+def error_summary(errors: Float[Array, "*k n"]) -> dict[str, Float[Array, "*k"]]:
     """Root mean square, median and 95 % quantile: errors of samplers have heavy tails.
 
     Args:
-        errors: of each noise.
+        errors: of each noise, along the last axis.
 
     Returns:
         "rmse", "median", "tail".
     """
-    return {
-        "rmse": jnp.sqrt(jnp.mean(errors**2)),
-        "median": jnp.median(errors),
-        "tail": jnp.quantile(errors, 0.95),
-    }
+    median, tail = jnp.quantile(errors, jnp.asarray([0.5, 0.95], errors.dtype), axis=-1)
+    rmse = jnp.sqrt(jnp.mean(errors**2, axis=-1))
+    return {"rmse": rmse, "median": median, "tail": tail}

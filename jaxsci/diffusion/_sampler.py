@@ -1,5 +1,7 @@
 """One scan that runs every sampler."""
 
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from jaxtyping import Array, ArrayLike, Float
 from .._core import concrete
 from ._compile import Coefficients, compile_schedule
 from ._denoiser import AbstractDenoiser, checked_answer
+from ._lanes import map_lanes
 from ._noise import AbstractNoise
 from ._schedule import Schedule
 
@@ -153,8 +156,18 @@ def _pushed(carry: _Carry, c: Coefficients, clean: Array, s: Array) -> _Carry:
     return _Carry(y, *fields, carry.kick)
 
 
+@jax.custom_jvp
 def _combined(weights: Float[Array, " w"], past: Float[Array, "w ..."]) -> Float[Array, "..."]:
-    return jnp.einsum("w,w...->...", weights, past, precision=jax.lax.Precision.HIGHEST)
+    """$\\sum_j w_j y_j$; products one by one are fused with all else of a step."""
+    return functools.reduce(operator.add, [weights[j] * past[j] for j in range(weights.size)])
+
+
+@_combined.defjvp
+def _combined_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> Any:
+    """As dot products: transposed, they are products too, not sums and paddings one by one."""
+    (weights, past), (turned, moved) = primals, tangents
+    dot = lambda w, y: jnp.einsum("w,w...->...", w, y, precision=jax.lax.Precision.HIGHEST)
+    return _combined(weights, past), dot(turned, past) + dot(weights, moved)
 
 
 def _fresh(key: Array, step: Array, deviation: Array, y: Array) -> Array:
@@ -166,7 +179,7 @@ def run_population(
     schedules: Schedule,
     y: Float[Array, "..."],
     *,
-    chunk: int = 32,
+    chunk: int | None = None,
     mean: ArrayLike = 0.0,
 ) -> Float[Array, "p ..."]:
     """Every schedule of a population on the same start, in one compiled call.
@@ -176,7 +189,8 @@ def run_population(
         schedules: one pytree whose arrays have a leading axis of P schedules (`stack_schedules`);
             without noise.
         y: where all of them start.
-        chunk: how many run side by side; the chunks run one after another.
+        chunk: how many run side by side; the chunks run one after another. By default as many
+            as the cache of a core holds.
         mean: see `integrate`.
 
     Returns:
@@ -195,7 +209,7 @@ def run_population(
 
 @eqx.filter_jit
 def _population(
-    denoiser: AbstractDenoiser, schedules: Schedule, y: Array, chunk: int, mean: ArrayLike
+    denoiser: AbstractDenoiser, schedules: Schedule, y: Array, chunk: int | None, mean: ArrayLike
 ) -> Array:
     one = lambda schedule: run_scan(denoiser, compile_schedule(schedule), y, None, mean)
-    return jax.lax.map(one, schedules, batch_size=chunk)
+    return map_lanes(one, schedules, y, chunk)

@@ -1,4 +1,4 @@
-"""The search for a schedule, as a problem, and its solution."""
+"""The search for a schedule, as a problem."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._core import RESULTS, AbstractProblem, AbstractSolution, freeze
-from ._candidates import candidate_names, candidates
+from .._core import AbstractProblem
 from ._compile import compile_schedule
 from ._denoiser import AbstractDenoiser
 from ._grids import log_snr_span, rho_grid
+from ._lanes import map_lanes
 from ._noise import EDM, AbstractNoise
-from ._objectives import Objective, end_point_error, error_summary, per_sample_error
+from ._objectives import Objective, end_point_error, per_sample_error
 from ._sampler import run_scan
 from ._schedule import Schedule
-from ._teacher import fine_path
+from ._teacher import fine_end
 
 
 class ScheduleSearch(AbstractProblem):
@@ -30,7 +30,7 @@ class ScheduleSearch(AbstractProblem):
         num_evals: how often a schedule may call it.
         span: first and last log-SNR.
         train: start states that the loss is taken over, scaled by the first noise level.
-        valid: start states that only the report looks at.
+        valid: start states that only the report looks at; none, and nothing is reported of them.
         objective: $L$; any function of two batches that JAX can differentiate.
         teacher_steps: steps of the teacher.
         mean: the prior mean, for analytic first steps.
@@ -41,11 +41,11 @@ class ScheduleSearch(AbstractProblem):
     num_evals: int = eqx.field(static=True)
     span: Float[Array, "2"]
     train: Float[Array, "n ..."]
-    valid: Float[Array, "m ..."]
+    valid: Float[Array, "m ..."] | None
     objective: Objective = end_point_error
     teacher_steps: int = eqx.field(static=True, default=64)
     mean: ArrayLike = 0.0
-    targets: tuple[Array, Array] | None = None
+    targets: tuple[Array, Array | None] | None = None
 
     def __check_init__(self):
         if self.num_evals < 2:
@@ -53,10 +53,11 @@ class ScheduleSearch(AbstractProblem):
                 f"ScheduleSearch: num_evals must be at least 2, got {self.num_evals}; with one "
                 "evaluation there is nothing to choose."
             )
-        if self.train.ndim < 2 or self.train.shape[1:] != self.valid.shape[1:]:
+        valid = self.train if self.valid is None else self.valid
+        if self.train.ndim < 2 or self.train.shape[1:] != valid.shape[1:]:
             raise ValueError(
                 "ScheduleSearch: train and valid must be batches of starts of one shape, got "
-                f"{self.train.shape} and {self.valid.shape}."
+                f"{self.train.shape} and {valid.shape}."
             )
 
     @staticmethod
@@ -100,18 +101,36 @@ class ScheduleSearch(AbstractProblem):
         if self.targets is not None:
             return self
         grid = rho_grid(EDM(*jnp.exp(-self.span.astype(float))), self.teacher_steps)
-        ends = _teach(self.denoiser, grid.astype(self.train.dtype), (self.train, self.valid))
-        return eqx.tree_at(lambda p: p.targets, self, ends, is_leaf=lambda leaf: leaf is None)
+        ends = _teach(self.denoiser, grid.astype(self.train.dtype), self.starts())
+        pair = ends[: len(self.train)], None if self.valid is None else ends[len(self.train) :]
+        return eqx.tree_at(lambda p: p.targets, self, pair, is_leaf=lambda leaf: leaf is None)
+
+    def without_validation(self) -> "ScheduleSearch":
+        """The same search, prepared, that looks at the training noises alone."""
+        pick = lambda p: (p.valid, p.targets)
+        new = (None, (self.prepared().targets[0], None))  # pyright: ignore[reportOptionalSubscript]
+        return eqx.tree_at(pick, self, new, is_leaf=lambda leaf: leaf is None)
+
+    def starts(self) -> Array:
+        """Training and validation noises in one batch: every program holds the network once."""
+        return self.train if self.valid is None else jnp.concatenate([self.train, self.valid])
 
     def residual(self, schedule: Schedule) -> Float[Array, " m"]:
         """The error of each validation noise at the end, root mean square per coordinate.
 
         Args:
             schedule: a candidate.
+
+        Raises:
+            ValueError: if there are no validation noises.
         """
-        problem = self.prepared()
-        ends = _run(problem, schedule, problem.valid)
-        return per_sample_error(ends, problem.targets[1])  # pyright: ignore[reportOptionalSubscript]
+        if self.valid is None:
+            raise ValueError(
+                "ScheduleSearch: this search has valid=None; give validation noises to see the "
+                "errors of a schedule on them."
+            )
+        targets = self.prepared().targets[1]  # pyright: ignore[reportOptionalSubscript]
+        return per_sample_error(_run(self, schedule, self.valid), targets)  # pyright: ignore[reportArgumentType]
 
     def loss(self, schedule: Schedule, offset: ArrayLike = 0.0) -> Float[Array, ""]:
         """$L$ on the training noises; the problem must be `prepared`.
@@ -123,81 +142,38 @@ class ScheduleSearch(AbstractProblem):
         ends = _run(self, schedule, self.train + offset)
         return self.objective(ends, self.targets[0])  # pyright: ignore[reportOptionalSubscript]
 
-    def losses(self, population: Schedule, chunk: int = 32) -> Float[Array, " p"]:
+    def loss_and_errors(self, schedule: Schedule) -> tuple[Float[Array, ""], Float[Array, " m"]]:
+        """`loss` and `residual` from one run of the sampler; the problem must be `prepared`.
+
+        Args:
+            schedule: a candidate.
+        """
+        num, ends = len(self.train), _run(self, schedule, self.starts())
+        loss = self.objective(ends[:num], self.targets[0])  # pyright: ignore[reportOptionalSubscript]
+        return loss, per_sample_error(ends[num:], self.targets[1])  # pyright: ignore[reportOptionalSubscript,reportArgumentType]
+
+    def losses(self, population: Schedule, chunk: int | None = None) -> Float[Array, " p"]:
         """`loss` of many schedules in one program.
 
         Args:
             population: stacked schedules.
-            chunk: how many run side by side.
+            chunk: how many run side by side; by default as many as the cache of a core holds.
         """
-        found = jax.lax.map(self.loss, population, batch_size=chunk)
-        return jnp.where(jnp.isfinite(found), found, jnp.inf)
+        return finite(map_lanes(self.loss, population, self.train, chunk))
 
 
-class SearchSolution(AbstractSolution):
-    """A schedule, and how it does on noises that the search has not seen.
-
-    Attributes:
-        value: the schedule.
-        result: a `RESULTS` code.
-        stats: "train_loss"; "rmse", "median" and "tail" (95 %) on the validation noises; the same
-            of the best fixed sampler, chosen in hindsight on those noises and constant to
-            differentiation; the ratio of both "rmse", "gain".
-    """
-
-    value: Schedule
-    result: RESULTS
-    stats: dict[str, Any]
-
-    __repr__ = AbstractSolution.__repr__
-
-
-def report_search(problem: ScheduleSearch, schedule: Schedule, stats: dict) -> SearchSolution:
-    """A solution with all errors on both sets.
+def finite(losses: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Infinite where a sampler has failed, so that it is never chosen.
 
     Args:
-        problem: prepared.
-        schedule: what was found.
-        stats: of the method.
-
-    Returns:
-        The solution.
+        losses: any.
     """
-    found = _judge(problem, schedule)
-    finite = jnp.isfinite(found["rmse"])
-    code = RESULTS.where(finite, RESULTS.successful, RESULTS.nonfinite)  # pyright: ignore[reportArgumentType]
-    return SearchSolution(schedule, code, {**found, **stats})
+    return jnp.where(jnp.isfinite(losses), losses, jnp.inf)
 
 
 @eqx.filter_jit
-def _judge(problem: ScheduleSearch, schedule: Schedule) -> dict[str, Array]:
-    fixed = candidates(problem.span, problem.num_evals)
-    joined = jax.tree.map(lambda one, many: jnp.append(one[None], many, axis=0), schedule, fixed)
-    errors = jax.lax.map(problem.residual, joined, batch_size=32)
-    found, rivals = error_summary(errors[0]), freeze(errors[1:])
-    best = jnp.argmin(jnp.mean(rivals**2, axis=1))
-    baseline = {f"fixed_{name}": number for name, number in error_summary(rivals[best]).items()}
-    gain = baseline["fixed_rmse"] / found["rmse"]
-    return {"train_loss": problem.loss(schedule), **found, **baseline, "gain": gain}
-
-
-def best_fixed(problem: ScheduleSearch) -> str:
-    """The name of the fixed sampler and grid with the least validation error.
-
-    Args:
-        problem: the search.
-
-    Returns:
-        "solver, grid".
-    """
-    problem = problem.prepared()
-    errors = jax.lax.map(problem.residual, candidates(problem.span, problem.num_evals))
-    return candidate_names(problem.num_evals)[int(jnp.argmin(jnp.mean(errors**2, axis=1)))]
-
-
-@eqx.filter_jit
-def _teach(denoiser: AbstractDenoiser, grid: Array, starts: tuple[Array, Array]) -> Any:
-    return tuple(fine_path(denoiser, grid, y)[-1] for y in starts)
+def _teach(denoiser: AbstractDenoiser, grid: Array, starts: Array) -> Array:
+    return fine_end(denoiser, grid, starts)
 
 
 def _run(problem: ScheduleSearch, schedule: Schedule, y: Array) -> Array:

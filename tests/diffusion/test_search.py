@@ -12,7 +12,7 @@ from diffusion_models import smooth_mixture
 from jaxsci import Loop, diffusion, solve
 from jaxsci.diffusion import EDM
 from jaxsci.diffusion._dynamic import shortest_path
-from jaxsci.diffusion._mutation import mutate
+from jaxsci.diffusion._mutation import draw, mutate
 from jaxsci.diffusion._times import log_steps, with_log_steps
 
 EVALS = 4
@@ -64,9 +64,10 @@ def test_log_steps_are_an_inverse_and_keep_padding_and_ends():
 
 def test_mutants_are_possible_schedules_of_the_same_cost(key):
     parents = diffusion.candidates(jnp.log(jnp.asarray([1 / 80, 500.0])), EVALS)
-    one = lambda k, parent: mutate(k, parent, 0.5, 0.5)
+    one = lambda draws, parent: mutate(draws, parent, 0.5, 0.5)
     count = parents.live.shape[0]
-    children = jax.jit(jax.vmap(one))(jax.random.split(key, count), parents)
+    draws = draw(key, *parents.live.shape, parents.log_snr.dtype)
+    children = jax.jit(jax.vmap(one))(draws, parents)
     np.testing.assert_array_equal(children.num_evals, EVALS)
     assert 0 < int(children.analytic.sum()) < count
     for index in range(count):
