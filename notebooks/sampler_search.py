@@ -306,11 +306,11 @@ assert difference < 1e-4
 #
 # | you have | take | because |
 # |---|---|---|
-# | 8 to 20 evaluations, no search | `ipndm` or `unipc` 3 on `log_snr_grid` | least error in section 2 |
-# | 4 to 6, no search | `dpm_solver_pp` 2 or `unipc` 3, both grids | the same, by a small margin |
+# | 8 to 20 evaluations, no search | `ipndm` on `log_snr_grid` | least error in section 2 |
+# | 4 to 6, no search | `unipc` 3 or `dpm_solver_pp` 2 on `rho_grid` | the same; at 4 nearly |
 # | 4 to 10, a minute of CPU for a small network | `Combined` | the largest gain in section 6 |
 # | no gradient of the network | `Evolution` | values alone, all decisions |
-# | a solver that is given, in another library | `GradientTimes` with `start` | moves times alone |
+# | DDIM of another library | `GradientTimes` that start at `ddim` | moves the times alone |
 # | no time for more than a pass of the teacher | `DynamicProgramming` | cheapest; look at `gain` |
 # | samples that should vary | `ancestral`, `sde_dpm_solver_pp` | fresh noise in every step |
 # | data to turn into noise and back | `unipc` 3, 40 steps | `invert`, section 3 |
@@ -318,5 +318,5 @@ assert difference < 1e-4
 # No fixed sampler wins everywhere: `best_fixed(search)` names the best for your model. Errors have
 # heavy tails, as a few noises land in another mode: trust `gain` on a thousand noises, not on a
 # hundred, and look at `median` and `tail` as well. Dynamic programming adds up the errors of single
-# steps as if all of them lasted to the end. In section 6 it puts its times at the largest noise, and
-# loses to the fixed samplers.
+# steps as if all of them lasted to the end. In section 6 it puts its times at the largest noise,
+# and loses to the fixed samplers.

@@ -129,6 +129,11 @@ def test_the_report_is_short_and_also_works_when_traced():
     assert "result: (traced)" in texts[0]
 
 
+def test_the_report_names_what_is_no_number():
+    history = jaxsci.Solution(jnp.ones(2), RESULTS.successful, {"steps": (jnp.ones(3),), "k": 7})
+    assert repr(history).splitlines()[2:4] == ["  steps: tuple", "  k: 7"]
+
+
 def test_every_code_has_a_message_with_a_remedy():
     for name in ("under_resolved", "inaccurate", "not_converged", "interrupted", "nonfinite"):
         assert len(str(RESULTS[getattr(RESULTS, name)])) > 20
