@@ -29,7 +29,7 @@ STEPS = 20
 
 def velocity_grid() -> VelocityGrid:
     """Of both species; made when it is needed, in the precision that is then set."""
-    return VelocityGrid(32, 8.0)
+    return VelocityGrid(32, 7.0)
 
 
 def bimodal(density, drift, temperature) -> Array:

@@ -17,6 +17,7 @@ from ._grid import Interpolant as Interpolant
 from ._grid import VelocityGrid as VelocityGrid
 from ._kernels import VariableHardSphere as VariableHardSphere
 from ._kernels import VariableSoftSphere as VariableSoftSphere
+from ._landau import Landau as Landau
 from ._limit_equations import LimitEquations as LimitEquations
 from ._limit_equations import LimitSolution as LimitSolution
 from ._mixture_step import MixtureStep as MixtureStep

@@ -182,11 +182,7 @@ class FokkerPlanck(AbstractCollisions):
     ) -> Float[Array, "..."]:
         """See `AbstractCollisions.operator`; spectral derivatives."""
         n, u, temperature = fluid_moments(grid, f)
-        waves = grid.waves
-        along = lambda i, g: _derivative(grid, waves[..., i], g)
-        drift = sum(along(i, (grid.points - u)[..., i] * f) for i in range(grid.dim))
-        spread = grid.back(scaled(-jnp.sum(waves**2, axis=-1), grid.transform(f)))
-        return self.constant * n * (drift + temperature * spread)
+        return self.constant * n * fokker_planck(grid, f, u, temperature)
 
     def rate(
         self, grid: VelocityGrid, tables: PyTree[Array], f: Float[Array, "..."]
@@ -211,8 +207,43 @@ class FokkerPlanck(AbstractCollisions):
         return ornstein_uhlenbeck(grid, f, u, jnp.exp(-amount), variance)
 
 
-def _derivative(grid: VelocityGrid, k: Array, f: Array) -> Array:
-    """$ik\\hat f$, without the highest mode, whose derivative the grid does not see."""
+def fokker_planck(
+    grid: VelocityGrid,
+    f: Float[Array, "..."],
+    velocity: Float[Array, " d"],
+    temperature: Float[Array, ""],
+) -> Float[Array, "..."]:
+    """$\\nabla\\cdot((v - u)f + T\\nabla f)$ by spectral derivatives.
+
+    Args:
+        grid: the velocity grid.
+        f: the distribution.
+        velocity: $u$.
+        temperature: $T$.
+
+    Returns:
+        The operator at the points of the grid.
+    """
+    waves, c = grid.waves, grid.points - velocity
+    found = temperature * grid.back(scaled(-jnp.sum(waves**2, axis=-1), grid.transform(f)))
+    for i in range(grid.dim):
+        found = found + derivative(grid, waves[..., i], c[..., i] * f)
+    return found
+
+
+def derivative(
+    grid: VelocityGrid, k: Float[Array, "..."], f: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """The derivative along one axis, $ik\\hat f$.
+
+    Args:
+        grid: the velocity grid.
+        k: the component of `grid.waves` along the axis.
+        f: values; the highest mode, whose derivative the grid does not see, is left out.
+
+    Returns:
+        Values of the derivative.
+    """
     z = grid.transform(f)
     k = jnp.where(jnp.abs(k) < (1 - 1e-6) * np.pi / grid.spacing, k, 0)
     return grid.back(jax.lax.complex(-k * jnp.imag(z), k * jnp.real(z)))

@@ -1,5 +1,7 @@
 """One species: order in time, model operators, the explicit reference."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -111,3 +113,51 @@ def test_one_program_for_all_kernels_of_a_shape():
         method,
     )
     assert len(traces) == count
+
+
+@pytest.mark.parametrize("exponent", [-3.0, -2.0, 0.0])
+def test_landau_conserves_and_rests_at_maxwellians(exponent):
+    landau = kinetic.Landau(1.0, exponent)
+    tables = landau.tables(GRID, kinetic.CollisionQuadrature(24, 8))
+    operator = jax.jit(lambda g: landau.operator(GRID, tables, g))
+    rest = operator(kinetic.maxwellian(GRID, 1.0, 0.1, 0.9))
+    assert float(jnp.abs(rest).max()) < 1e-5
+    rate = operator(STRETCHED)
+    assert float(jnp.abs(rate).max()) > 1e-2
+    mass, momentum, energy = kinetic.collision_invariants(GRID, rate)
+    np.testing.assert_allclose([mass, *momentum, energy], 0, atol=1e-4)
+    entropy = GRID.integrate(rate * jnp.log(jnp.maximum(STRETCHED, 1e-30)))
+    assert float(entropy) < -1e-3
+
+
+def test_landau_relaxes_stress_at_the_exact_rate_for_maxwell_molecules():
+    """The weak form gives $-4dCn$ for the traceless stress."""
+    landau = kinetic.Landau(0.3, 0.0)
+    grid = kinetic.VelocityGrid(32, 8.0)
+    f = kinetic.maxwellian(grid, 0.5, jnp.asarray([0.6, 0.0]), 0.8)
+    f = f + kinetic.maxwellian(grid, 0.5, jnp.asarray([-0.6, 0.0]), 0.8)
+    tables = landau.tables(grid, kinetic.CollisionQuadrature(24, 8))
+    rate = jax.jit(lambda g: landau.operator(grid, tables, g))(f)
+    v = grid.points
+    shear = lambda g: float(grid.integrate(g * (v[..., 0] ** 2 - v[..., 1] ** 2)))
+    np.testing.assert_allclose(shear(rate) / shear(f), -8 * 0.3, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("variant", "order"), [("exponential", 0.85), ("two-stage", 1.8)])
+def test_landau_steps_are_stable_and_of_their_order(variant, order):
+    method = kinetic.AsymptoticPreserving(4, variant)
+    landau = kinetic.Landau(0.3, -3.0)
+
+    def in_parts(count):
+        """Four steps in each part: one compiled program."""
+        problem = relaxation(STRETCHED, 0.4 / count, landau)
+        for part in range(1, count + 1):
+            f = solve(problem, method).value
+            problem = problem.continued(f, 0.4 * (part + 1) / count)
+        return f
+
+    found = [in_parts(count) for count in (1, 2, 4)]
+    changes = [float(jnp.abs(a - b).max()) for a, b in itertools.pairwise(found)]
+    assert np.log2(changes[0] / changes[1]) > order
+    end = solve(relaxation(STRETCHED, 0.4, landau, knudsen=1e-6), method).value
+    np.testing.assert_allclose(end, kinetic.equilibrium(GRID, STRETCHED), atol=1e-8)
