@@ -85,7 +85,8 @@ class AbstractGradientSearch(AbstractIterativeMethod):
 
     def finish(self, problem: Any, data: _Data, state: _State, stats: dict) -> SearchSolution:
         """See `AbstractIterativeMethod.finish`."""
-        found = jax.vmap(lambda *pair: _unpacked(*pair, self.fields))(data.starts, state.best)
+        unpacked = lambda start, packed: _unpacked(start, packed, self.fields)
+        found = jax.vmap(unpacked)(data.starts, state.best)
         stats = {"population": found, "losses": state.loss, **stats}
         return report_search(data.problem, found, state.loss, stats)
 

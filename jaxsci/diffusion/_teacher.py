@@ -26,7 +26,11 @@ def fine_path(
     Returns:
         The states at all times of the grid.
     """
-    follow = lambda y, ends: (_moved(denoiser, y, ends),) * 2
+
+    def follow(y: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        moved = _moved(denoiser, y, ends)
+        return moved, moved
+
     _, states = jax.lax.scan(follow, y, (log_snr[:-1], log_snr[1:]))
     return jnp.concatenate([y[None], states])
 
