@@ -134,11 +134,11 @@ def four_devices():
         text=True,
     )
     try:
-        output, errors = worker.communicate(timeout=240)
+        output, errors = worker.communicate(timeout=360)
     except subprocess.TimeoutExpired:  # the rows that came through still count
         worker.kill()
         output, errors = worker.communicate()
-        errors += "\nthe worker did not finish within 240 s"
+        errors += "\nthe worker did not finish within 360 s"
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return {name: found for line in lines for name, found in line.items()}, errors[-2000:]
 
