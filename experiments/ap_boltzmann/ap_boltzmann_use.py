@@ -12,8 +12,11 @@ from jaxsci import inverse, solve
 from jaxsci.kinetic import AsymptoticPreserving, maxwellian
 
 
-def infer_the_law(noise: float = 0.005, seed: int = 0) -> dict[str, Any]:
-    """Constant and exponent between the species from both temperature histories.
+def infer_the_law(noise: float = 0.002, seed: int = 0) -> dict[str, Any]:
+    """Constant and exponent between the species from temperatures of a hot and a cold mixture.
+
+    One mixture alone says how fast it relaxes; how the rate depends on the temperature, which is
+    the exponent, needs both.
 
     Args:
         noise: deviation of the measured temperatures.
@@ -24,10 +27,19 @@ def infer_the_law(noise: float = 0.005, seed: int = 0) -> dict[str, Any]:
     """
     truth = jnp.asarray([0.6, 0.7])
     method = AsymptoticPreserving(8)
+    grid = velocity_grid()
+    warm, cold = jnp.asarray([1.2, 0.5]), jnp.asarray([0.8, 0.3])
 
     def histories(theta):
-        found = solve(mixture(1e-2, 0.8, theta[1], theta[0]), method, throw=False)
-        return jnp.stack([found.light.temperature[1:], found.heavy.temperature[1:]])
+        base = mixture(1e-2, 0.8, theta[1], theta[0])
+
+        def history(light, heavy):
+            pair = maxwellian(grid, 1.0, 0.0, light), maxwellian(grid, 1.5, 0.0, heavy)
+            where = lambda p: (p.light.distribution, p.heavy.distribution)
+            found = solve(eqx.tree_at(where, base, pair), method, throw=False)
+            return jnp.stack([found.light.temperature[1:], found.heavy.temperature[1:]])
+
+        return jax.vmap(history)(warm, cold)
 
     clean = jax.jit(histories)(truth)
     observed = clean + noise * jnp.asarray(np.random.default_rng(seed).normal(size=clean.shape))

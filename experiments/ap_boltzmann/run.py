@@ -184,19 +184,22 @@ def _costs(run: Run) -> dict[str, Any]:
     import ap_boltzmann_cost as cost
 
     step = cost.step_seconds()
-    common = {eps: cost.common_grid_seconds(eps) for eps in (0.5, 0.25, 0.125)}
+    common = {eps: cost.common_grid(eps, counts) for eps, counts in cost.COUNTS.items()}
+    coarse = cost.common_grid(0.125, (16, 8))
     own = {eps: cost.two_grid_seconds(eps) for eps in (0.5, 0.125, 0.03125)}
     sweep = cost.sweep_seconds()
     label = "both direct operators on a common grid, eps=0.125, over one AP step"
-    run.accept(Row.at_least(label, common[0.125] / step, asked.TIMES_CHEAPER))
+    run.accept(Row.at_least(label, common[0.125]["seconds"] / step, asked.TIMES_CHEAPER))
     label = "64 mass ratios, per run: vmap over one at a time"
     run.accept(Row.at_most(label, sweep["vmap"] / sweep["single"], asked.VMAP))
     print(f"one AP step, N=32^2: {1e3 * step:.2f} ms", flush=True)
-    print(f"both direct operators on a common grid, s: {common}", flush=True)
+    print(f"both direct operators on a common grid: {common}", flush=True)
+    print(f"the same with 16 radii and 16 angles, eps=0.125: {coarse}", flush=True)
     print(f"both direct operators on two grids, s: {own}", flush=True)
     print(f"sweep, s per run: {sweep}", flush=True)
     named = lambda times: {str(eps): seconds for eps, seconds in times.items()}
-    return {"step": step, "common": named(common), "own": named(own), "sweep": sweep}
+    common = {**named(common), "0.125 coarse": coarse}
+    return {"step": step, "common": common, "own": named(own), "sweep": sweep}
 
 
 def _use(settings: Settings, run: Run) -> dict[str, Any]:
