@@ -32,11 +32,11 @@ def draw_equilibration(sweep: dict[str, np.ndarray]) -> Any:
     """Times over the mass ratio, one curve a density ratio."""
     from matplotlib import pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(4.5, 3.4))
+    figure, axis = plt.subplots(figsize=(6, 3.4))
     for column, ratio in enumerate(sweep["ratio"]):
         label = f"$n_H/n_L$ = {ratio:.2g}"
         axis.semilogx(sweep["epsilon"] ** 2, sweep["time"][:, column], marker=".", label=label)
     axis.set(xlabel="mass ratio", ylabel="time to 1/e of $T_L - T_H$")
-    axis.legend(frameon=False, fontsize="small")
+    axis.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
     return figure

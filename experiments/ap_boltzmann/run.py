@@ -61,6 +61,7 @@ def main(settings: Settings, run: Run) -> dict[str, Any]:
         "limit": _limit(run),
         "entropy": _entropy(settings, run),
         "gradient": _gradient(run),
+        "truncation": _truncation(),
     }
     if settings.costs:
         metrics["costs"] = _costs(run)
@@ -170,6 +171,13 @@ def _entropy(settings: Settings, run: Run) -> dict[str, Any]:
         run.save_figure("epochs", lambda: draw_epochs(solutions))
     print(f"epochs: {found}", flush=True)
     return found
+
+
+def _truncation() -> dict[str, Any]:
+    found = {eps: mixtures.truncation_error(eps) for eps in (0.02, 0.05, 0.1, 0.2, 0.4)}
+    for eps, errors in found.items():
+        print(f"truncation, eps={eps:g}, anisotropies at t=eps: {errors}", flush=True)
+    return {str(eps): errors for eps, errors in found.items()}
 
 
 def _gradient(run: Run) -> dict[str, float]:

@@ -31,7 +31,6 @@ from ._moments import moments as moments
 from ._problem import BoltzmannRelaxation as BoltzmannRelaxation
 from ._problem import DisparateMassMixture as DisparateMassMixture
 from ._problem import Species as Species
-from ._profile import KernelAverages as KernelAverages
 from ._solution import MixtureSolution as MixtureSolution
 from ._solution import RelaxationSolution as RelaxationSolution
 from ._solution import TimeScales as TimeScales
