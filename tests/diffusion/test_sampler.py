@@ -94,7 +94,7 @@ COUNTED = Counting(smooth_mixture(), Calls(), Calls())
         (diffusion.ddim(diffusion.rho_grid(EDM(), 5)), 5),
         (diffusion.heun(diffusion.rho_grid(EDM(), 3)), 6),
         (diffusion.pndm(diffusion.rho_grid(EDM(), 4)), 5),
-        (diffusion.pndm_runge_kutta(diffusion.rho_grid(EDM(), 2)), 8),
+        (diffusion.pndm_runge_kutta(diffusion.rho_grid(EDM(), 1)), 4),
         (diffusion.unipc(diffusion.rho_grid(EDM(), 6)), 6),
         (diffusion.pad_schedule(diffusion.unipc(diffusion.rho_grid(EDM(), 4)), 7), 4),
         (diffusion.denoise_to_zero(diffusion.ddim(diffusion.rho_grid(EDM(), 4))), 5),
