@@ -162,6 +162,24 @@ def pndm(denoise, s, y):
     return y
 
 
+def pndm_runge_kutta(denoise, s, y, halfway):
+    """`halfway(a, b)` is the sigma at the middle of the time from a to b."""
+    past = []
+    for a, b in itertools.pairwise(s):
+        first = eps_of(denoise, y, a)
+        past.insert(0, first)
+        if len(past) > 3:
+            slope = sum(c * e for c, e in zip(ADAMS[4], past))
+        else:
+            m = halfway(a, b)
+            second = eps_of(denoise, y + (m - a) * first, m)
+            third = eps_of(denoise, y + (m - a) * second, m)
+            fourth = eps_of(denoise, y + (b - a) * third, b)
+            slope = (first + 2 * second + 2 * third + fourth) / 6
+        y = y + (b - a) * slope
+    return y
+
+
 def heun(denoise, s, y):
     for a, b in itertools.pairwise(s):
         slope = eps_of(denoise, y, a)

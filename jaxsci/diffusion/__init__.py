@@ -38,7 +38,6 @@ from ._named import dpm_solver as dpm_solver
 from ._named import dpm_solver_pp as dpm_solver_pp
 from ._named import heun as heun
 from ._named import ipndm as ipndm
-from ._named import pndm as pndm
 from ._named import sde_dpm_solver_pp as sde_dpm_solver_pp
 from ._named import unipc as unipc
 from ._network import Preconditioned as Preconditioned
@@ -55,6 +54,8 @@ from ._objectives import end_point_error as end_point_error
 from ._outputs import clean_signal as clean_signal
 from ._outputs import predicted_output as predicted_output
 from ._phi import phi_functions as phi_functions
+from ._pndm import pndm as pndm
+from ._pndm import pndm_runge_kutta as pndm_runge_kutta
 from ._report import SearchSolution as SearchSolution
 from ._report import best_fixed as best_fixed
 from ._sampler import integrate as integrate

@@ -83,7 +83,7 @@ def dpm_solver_pp(
     """
     if order not in (2, 3):
         raise ValueError(f"dpm_solver_pp: order must be 2 or 3 (order 1 is ddim), got {order}.")
-    orders = _orders(log_snr, order, lower_order_final)
+    orders = orders_of(log_snr, order, lower_order_final)
     scaling = jnp.where(jnp.asarray((orders == 2) & (not exact)), 2, 0)
     second = 1.0 if exact else 0.5
     return Schedule(log_snr, order=jnp.asarray(orders), scaling=scaling, second_scale=second)
@@ -118,7 +118,7 @@ def unipc(
         raise ValueError(
             f"unipc: order must be 1, 2 or 3 and variant bh1 or bh2, got {order} and {variant!r}."
         )
-    orders, code = _orders(log_snr, order, lower_order_final), 1 if variant == "bh1" else 2
+    orders, code = orders_of(log_snr, order, lower_order_final), 1 if variant == "bh1" else 2
     return Schedule(
         log_snr,
         prediction=prediction,
@@ -148,11 +148,11 @@ def deis(log_snr: Float[ArrayLike, " n+1"], order: int = 3, basis: str = "s") ->
     """
     if order not in (1, 2, 3, 4):
         raise ValueError(f"deis: order must be 1, 2, 3 or 4, got {order}.")
-    orders = jnp.asarray(_orders(log_snr, order, False))
+    orders = jnp.asarray(orders_of(log_snr, order, False))
     return Schedule(log_snr, prediction="noise", order=orders, basis=basis)
 
 
-_ADAMS = (
+ADAMS = (
     (1.0,),
     (3 / 2, -1 / 2),
     (23 / 12, -16 / 12, 5 / 12),
@@ -179,39 +179,8 @@ def ipndm(log_snr: Float[ArrayLike, " n+1"], order: int = 4) -> Schedule:
     """
     if order not in (1, 2, 3, 4):
         raise ValueError(f"ipndm: order must be 1, 2, 3 or 4, got {order}.")
-    rows = [_weights_of(dict(enumerate(_ADAMS[p - 1])), 0) for p in _orders(log_snr, order, False)]
+    rows = [weights_of(dict(enumerate(ADAMS[p - 1])), 0) for p in orders_of(log_snr, order, False)]
     return Schedule(log_snr, prediction="noise", extra_noise=jnp.asarray(np.stack(rows)))
-
-
-def pndm(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
-    """Pseudo linear multistep: Adams-Bashforth after one step of Heun's kind.
-
-    The first step asks the model at its end and takes the mean of both values; the variant
-    without the pseudo Runge-Kutta start, as it is in use.
-
-    Args:
-        log_snr: the grid of K steps.
-
-    Returns:
-        K + 1 evaluations.
-
-    Source: Liu et al., Pseudo numerical methods for diffusion models on manifolds (ICLR 2022),
-        equation 9.
-    """
-    coarse = jnp.asarray(log_snr)
-    steps = coarse.size - 1
-    rows = [_weights_of({0: 1.0}, 0, 5), _weights_of({0: 0.5, 1: 0.5}, 1, 5)]
-    for k in range(1, steps):  # values of whole points; that at the guessed end is skipped
-        adams = _ADAMS[min(k, 3)]
-        places = [j if j < k else j + 1 for j in range(len(adams))]
-        rows.append(_weights_of(dict(zip(places, adams, strict=True)), 0, 5))
-    return Schedule(
-        jnp.concatenate([coarse[:2], coarse[1:]]),
-        prediction="noise",
-        start=jnp.asarray([0, 1] + [0] * (steps - 1)),
-        extra_noise=jnp.asarray(np.stack(rows)),
-        window=5,
-    )
 
 
 def heun(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
@@ -227,7 +196,7 @@ def heun(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
     """
     coarse = jnp.asarray(log_snr)
     steps = coarse.size - 1
-    mean = _weights_of({0: 0.5, 1: 0.5}, 1)
+    mean = weights_of({0: 0.5, 1: 0.5}, 1)
     rows = np.stack([np.zeros_like(mean), mean])
     return Schedule(
         jnp.repeat(coarse, 2)[1:],
@@ -282,12 +251,16 @@ def sde_dpm_solver_pp(
     """
     if order not in (1, 2):
         raise ValueError(f"sde_dpm_solver_pp: order must be 1 or 2, got {order}.")
-    orders = jnp.asarray(_orders(log_snr, order, lower_order_final))
+    orders = jnp.asarray(orders_of(log_snr, order, lower_order_final))
     return Schedule(log_snr, order=orders, scaling="bh2", stochastic=tau)
 
 
-def _orders(log_snr: Any, order: int, lower_order_final: bool) -> np.ndarray:
-    """1, 2, ..., p, p, ..., and 2, 1 at the end if so wished."""
+def orders_of(log_snr: Any, order: int, lower_order_final: bool) -> np.ndarray:
+    """1, 2, ..., p, p, ..., and 2, 1 at the end if so wished.
+
+    Raises:
+        ValueError: if there are fewer steps than the order.
+    """
     steps = jnp.shape(log_snr)[0] - 1
     if steps < order:
         raise ValueError(
@@ -298,7 +271,7 @@ def _orders(log_snr: Any, order: int, lower_order_final: bool) -> np.ndarray:
     return np.minimum(np.minimum(up, order), down if lower_order_final else order)
 
 
-def _weights_of(wanted: dict[int, float], start: int, window: int = 4) -> np.ndarray:
+def weights_of(wanted: dict[int, float], start: int, window: int = 4) -> np.ndarray:
     """What must be added to the one at the start, so that the values have these weights."""
     row = np.zeros(window)
     row[list(wanted)] = list(wanted.values())

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 from diffusion_models import on_host, smooth_mixture, start_noise
 
 from jaxsci import diffusion
@@ -94,6 +95,28 @@ def test_every_named_sampler_is_its_published_formula(name):
             np.testing.assert_allclose(found, exact, rtol=0, atol=1e-10)
             compared += 1
     assert compared >= (3 if each == 3 else 9)
+
+
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_pndm_with_its_runge_kutta_start_is_its_published_formula(grid):
+    """Halves of the time of a VP schedule, by bisection on the other side: 1e-10."""
+    for steps, evals in ((2, 8), (3, 12), (5, 14), (8, 17)):
+        schedule = diffusion.pndm_runge_kutta(grid(steps))
+        assert int(schedule.num_evals) == evals
+        padded = diffusion.pad_schedule(schedule, 17, 13)
+        found = integrate(smooth_mixture(), padded, start_noise())
+        s = np.exp(-np.asarray(grid(steps)))
+        exact = published.pndm_runge_kutta(on_host(), s, np.asarray(start_noise()), halfway)
+        # with so few steps it leaves the data: some samples are of the size 800
+        scale = max(1.0, np.abs(exact).max())
+        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-10 * scale)
+
+
+def halfway(a, b):
+    """The sigma at the middle of the VP times of two others."""
+    loss = lambda t: t * (0.1 + t * (20 - 0.1) / 2)  # sigma^2 + 1 = exp(loss)
+    time = lambda s: scipy.optimize.brentq(lambda t: loss(t) - np.log1p(s**2), 0, 2, xtol=1e-15)
+    return np.sqrt(np.expm1(loss((time(a) + time(b)) / 2)))
 
 
 def draws(key, steps):

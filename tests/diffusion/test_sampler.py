@@ -94,12 +94,13 @@ COUNTED = Counting(smooth_mixture(), Calls(), Calls())
         (diffusion.ddim(diffusion.rho_grid(EDM(), 5)), 5),
         (diffusion.heun(diffusion.rho_grid(EDM(), 3)), 6),
         (diffusion.pndm(diffusion.rho_grid(EDM(), 4)), 5),
+        (diffusion.pndm_runge_kutta(diffusion.rho_grid(EDM(), 1)), 4),
         (diffusion.unipc(diffusion.rho_grid(EDM(), 6)), 6),
         (diffusion.pad_schedule(diffusion.unipc(diffusion.rho_grid(EDM(), 4)), 7), 4),
         (diffusion.denoise_to_zero(diffusion.ddim(diffusion.rho_grid(EDM(), 4))), 5),
         (Schedule(diffusion.rho_grid(EDM(), 5), order=[1, 2, 3, 4, 2], analytic=True), 4),
     ],
-    ids=["ddim", "heun", "pndm", "unipc", "padded", "to zero", "analytic"],
+    ids=["ddim", "heun", "pndm", "pndm runge kutta", "unipc", "padded", "to zero", "analytic"],
 )
 def test_evaluations_are_counted_exactly(schedule, count):
     """The model reports each time that it is really run."""
