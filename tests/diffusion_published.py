@@ -188,6 +188,20 @@ def heun(denoise, s, y):
     return y
 
 
+def edm_churn(denoise, s, y, churn, t_min, t_max, s_noise, noises):
+    """Algorithm 2, without its last step to zero; a noise for each step."""
+    steps = len(s) - 1
+    for i in range(steps):
+        gamma = min(churn / steps, math.sqrt(2) - 1) if t_min <= s[i] <= t_max else 0.0
+        t_hat = s[i] + gamma * s[i]
+        y = y + math.sqrt(t_hat**2 - s[i] ** 2) * s_noise * noises[i]
+        slope = (y - denoise(y, t_hat)) / t_hat
+        end = y + (s[i + 1] - t_hat) * slope
+        other = (end - denoise(end, s[i + 1])) / s[i + 1]
+        y = y + (s[i + 1] - t_hat) * (slope / 2 + other / 2)
+    return y
+
+
 def ancestral(denoise, s, y, eta, noises):
     for a, b, z in zip(s[:-1], s[1:], noises):
         up = eta * b * math.sqrt(1 - b**2 / a**2)

@@ -31,14 +31,12 @@ from ._grids import log_snr_span as log_snr_span
 from ._grids import rho_grid as rho_grid
 from ._grids import time_grid as time_grid
 from ._model import DiffusionModel as DiffusionModel
-from ._named import ancestral as ancestral
 from ._named import ddim as ddim
 from ._named import deis as deis
 from ._named import dpm_solver as dpm_solver
 from ._named import dpm_solver_pp as dpm_solver_pp
 from ._named import heun as heun
 from ._named import ipndm as ipndm
-from ._named import sde_dpm_solver_pp as sde_dpm_solver_pp
 from ._named import unipc as unipc
 from ._network import Preconditioned as Preconditioned
 from ._network import ResidualMLP as ResidualMLP
@@ -63,4 +61,7 @@ from ._sampler import run_population as run_population
 from ._schedule import Schedule as Schedule
 from ._score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from ._search import ScheduleSearch as ScheduleSearch
+from ._stochastic import ancestral as ancestral
+from ._stochastic import edm_churn as edm_churn
+from ._stochastic import sde_dpm_solver_pp as sde_dpm_solver_pp
 from ._teacher import fine_path as fine_path

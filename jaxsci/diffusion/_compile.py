@@ -22,11 +22,13 @@ class Coefficients(eqx.Module):
 
     Attributes:
         log_snr: $\\lambda_n$ of the states.
+        begun: the log-SNR at which step n begins, less than $\\lambda_n$ after churn.
         told: the log-SNR at which the model is asked.
         state: $a$.
         data: $b$.
         noise: $c$.
         kick: $d$, the deviation of fresh noise.
+        churn: the deviation of the noise that is added before the model is asked.
         corrected: whether point n is corrected.
         corrector_state: of the states before point n.
         corrector_data: of the x0 at point n and before.
@@ -36,11 +38,13 @@ class Coefficients(eqx.Module):
     """
 
     log_snr: Float[Array, " n+1"]
+    begun: Float[Array, " n"]
     told: Float[Array, " n"]
     state: Float[Array, "n w"]
     data: Float[Array, "n w"]
     noise: Float[Array, "n w"]
     kick: Float[Array, " n"]
+    churn: Float[Array, " n"]
     corrected: Bool[Array, " n"]
     corrector_state: Float[Array, "n w"]
     corrector_data: Float[Array, "n w+1"]
@@ -66,7 +70,7 @@ class _Step(eqx.Module):
 
 def _steps(schedule: Schedule, point: Array) -> _Step:
     """All steps, their past points being those numbered `point`."""
-    past = schedule.log_snr[jnp.maximum(point, 0)]
+    past = _begun(schedule)[jnp.maximum(point, 0)]
     points = jnp.concatenate([schedule.log_snr[1:, None], past], axis=1)
     start = jnp.arange(-1, schedule.window, dtype=jnp.int32) == schedule.start[:, None]
     begin = jnp.sum(jnp.where(start, points, 0), axis=1)
@@ -74,6 +78,11 @@ def _steps(schedule: Schedule, point: Array) -> _Step:
     h = jnp.where(length == 0, 1, length)
     zeta = jnp.where(schedule.prediction == 1, h, -(1 + schedule.stochastic) * h)
     return _Step(points, start, begin, h, zeta, schedule.basis)
+
+
+def _begun(schedule: Schedule) -> Float[Array, " n"]:
+    """The log-SNR at which each step begins."""
+    return schedule.log_snr[:-1] - jnp.log1p(schedule.churn)
 
 
 def compile_schedule(schedule: Schedule, clock: AbstractNoise | None = None) -> Coefficients:
@@ -175,6 +184,7 @@ def _factor(scaling: Array, zeta: Array, phi: Array) -> Array:
 def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array) -> Coefficients:
     """Sort the weights by what they multiply, and add what the schedule adds."""
     is_noise, live, to_zero = schedule.prediction == 1, schedule.live, schedule.to_zero
+    gamma = schedule.churn
     tau, s = 1 + schedule.stochastic, jnp.exp(-step.points[:, 0])
     # of a constant prediction: -(1 + tau) s (e^h - 1), or 1 - e^zeta
     whole = jnp.where(is_noise, -tau * s, -1) * jnp.expm1(step.zeta)
@@ -197,11 +207,13 @@ def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array)
     later = lambda rows: jnp.roll(rows, 1, axis=0)  # a step is corrected when the next begins
     return Coefficients(
         log_snr=schedule.log_snr,
-        told=schedule.log_snr[:-1] + schedule.shift,
+        begun=_begun(schedule),
+        told=_begun(schedule) + schedule.shift,
         state=ending(state + schedule.extra_state, 0),
         data=ending(data, only_x0),
         noise=ending(noise, 0),
         kick=jnp.where(to_zero, 0, _deviation(schedule, step.h, s)),
+        churn=schedule.churn_noise * jnp.exp(-schedule.log_snr[:-1]) * _root(gamma * (2 + gamma)),
         corrected=later(corrected),
         corrector_state=later(state),
         corrector_data=later(corrector_data),
@@ -212,9 +224,13 @@ def _assembled(schedule: Schedule, step: _Step, predicted: Array, redone: Array)
 
 
 def _deviation(schedule: Schedule, h: Array, s: Array) -> Array:
-    """Of fresh noise; the root has no derivative at zero, so it is not asked for one there."""
+    """Of fresh noise at the end of each step."""
     tau = schedule.stochastic
     of_noise, of_data = tau * jnp.expm1(2 * h), -jnp.expm1(-2 * tau * h)
-    variance = jnp.where(schedule.prediction == 1, of_noise, of_data)
+    return s * _root(jnp.where(schedule.prediction == 1, of_noise, of_data))
+
+
+def _root(variance: Array) -> Array:
+    """The root has no derivative at zero, so it is not asked for one there."""
     noisy = variance > 0
-    return jnp.where(noisy, s * jnp.sqrt(jnp.where(noisy, variance, 1)), 0)
+    return jnp.where(noisy, jnp.sqrt(jnp.where(noisy, variance, 1)), 0)

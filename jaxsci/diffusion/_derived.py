@@ -13,7 +13,7 @@ from .._core import concrete
 from ._schedule import Schedule
 from ._schedule_checks import check_schedule
 
-_PAD = {"order": 1, "estimate": 1, "second_scale": 1.0}
+_PAD = {"order": 1, "estimate": 1, "second_scale": 1.0, "churn_noise": 1.0}
 
 
 def pad_schedule(schedule: Schedule, num_steps: int, window: int | None = None) -> Schedule:
@@ -157,7 +157,8 @@ def reverse_schedule(schedule: Schedule) -> Schedule:
     Raises:
         ValueError: if it has no inverse of this kind.
     """
-    blocked = ~schedule.live | (schedule.stochastic > 0) | schedule.to_zero
+    noisy = (schedule.stochastic > 0) | (schedule.churn > 0)
+    blocked = ~schedule.live | noisy | schedule.to_zero
     if concrete(blocked) and bool(blocked.any()):
         raise ValueError(
             f"reverse_schedule: step {int(jnp.argmax(blocked))} is padding, adds noise or denoises "

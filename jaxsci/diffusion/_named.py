@@ -206,55 +206,6 @@ def heun(log_snr: Float[ArrayLike, " k+1"]) -> Schedule:
     )
 
 
-def ancestral(log_snr: Float[ArrayLike, " n+1"], eta: ArrayLike = 1.0) -> Schedule:
-    """$y' = D + \\sqrt{s'^2-u^2}\\,\\varepsilon + u z$, $u = \\eta s'\\sqrt{1 - s'^2/s^2}$.
-
-    DDIM with noise: $\\eta = 1$ is ancestral sampling (DDPM), $\\eta = 0$ is `ddim`.
-
-    Args:
-        log_snr: the grid.
-        eta: $\\eta$, between 0 and 1.
-
-    Returns:
-        N evaluations for N steps; sampling needs a key.
-
-    Source: Song, Meng and Ermon (ICLR 2021), equation 16.
-    """
-    grid = jnp.asarray(log_snr)
-    h = jnp.diff(grid)
-    tau = -jnp.log1p(eta**2 * jnp.expm1(-2 * h)) / (2 * h)
-    return Schedule(grid, stochastic=tau)
-
-
-def sde_dpm_solver_pp(
-    log_snr: Float[ArrayLike, " n+1"],
-    order: int = 2,
-    tau: ArrayLike = 1.0,
-    *,
-    lower_order_final: bool = True,
-) -> Schedule:
-    """$y' = e^{-2h}y + (1-e^{-2h})(D + \\frac{h}{2h_{-1}}(D-D_{-1})) + s'\\sqrt{1-e^{-2h}}\\,z$.
-
-    Args:
-        log_snr: the grid.
-        order: 1 or 2.
-        tau: strength of the noise; 1 is the published method, 0 is `dpm_solver_pp`.
-        lower_order_final: order 1 in the last step.
-
-    Returns:
-        N evaluations for N steps; sampling needs a key.
-
-    Raises:
-        ValueError: for another order.
-
-    Source: Lu et al., DPM-Solver++ (arXiv 2211.01095), section 5.
-    """
-    if order not in (1, 2):
-        raise ValueError(f"sde_dpm_solver_pp: order must be 1 or 2, got {order}.")
-    orders = jnp.asarray(orders_of(log_snr, order, lower_order_final))
-    return Schedule(log_snr, order=orders, scaling="bh2", stochastic=tau)
-
-
 def orders_of(log_snr: Any, order: int, lower_order_final: bool) -> np.ndarray:
     """1, 2, ..., p, p, ..., and 2, 1 at the end if so wished.
 

@@ -8,7 +8,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._core import concrete
@@ -71,11 +70,11 @@ def integrate(
             f"integrate runs one schedule, got log_snr of the shape {schedule.log_snr.shape}; use "
             "run_population for many."
         )
-    noisy = not concrete(schedule.stochastic) or bool((np.asarray(schedule.stochastic) > 0).any())
-    if key is None and noisy and concrete(schedule.stochastic):
+    noisy = schedule.is_random
+    if key is None and noisy and concrete((schedule.stochastic, schedule.churn)):
         raise ValueError(
-            "integrate: this schedule adds noise (stochastic > 0); give a random key, or set "
-            "stochastic to zero."
+            "integrate: this schedule adds noise (stochastic or churn > 0); give a random key, or "
+            "set both to zero."
         )
     coefficients = _jitted_compile(schedule.astype(y.dtype), clock)
     return _jitted_scan(denoiser, coefficients, y, key if noisy else None, mean, hook, path)
@@ -107,12 +106,14 @@ def run_scan(
     num_steps, window = coefficients.state.shape
     prior = jnp.broadcast_to(jnp.asarray(mean, y.dtype), y.shape)
     times = coefficients.log_snr
-    rows = (jnp.arange(num_steps), times[:-1], times[1:], _without_times(coefficients))
+    rows = (jnp.arange(num_steps), times[1:], _without_times(coefficients))
 
     def body(carry: _Carry, row: Any) -> tuple[_Carry, Array | None]:
-        step, here, there, c = row
+        step, there, c = row
+        if key is not None:
+            carry = eqx.tree_at(lambda k: k.y, carry, carry.y + _churned(key, step, c.churn, y))
         clean = _model_value(denoiser, c, carry.y, prior, step)
-        carry = _pushed(carry, c, clean, jnp.exp(-here))
+        carry = _pushed(carry, c, clean, jnp.exp(-c.begun))
         kick = jnp.zeros_like(y) if key is None else _fresh(key, step, c.kick, y)
         moved = _combined(c.state, carry.states) + _combined(c.data, carry.data) + kick
         moved = jnp.where(c.live, moved + _combined(c.noise, carry.noise), carry.y)
@@ -172,6 +173,13 @@ def _combined_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -
 
 def _fresh(key: Array, step: Array, deviation: Array, y: Array) -> Array:
     return deviation * jax.random.normal(jax.random.fold_in(key, step), y.shape, y.dtype)
+
+
+def _churned(key: Array, step: Array, deviation: Array, y: Array) -> Array:
+    """Most steps have no churn, and draw no numbers for it."""
+    own = jax.random.fold_in(key, step)
+    fresh = lambda: _fresh(own, jnp.ones_like(step), deviation, y)
+    return jax.lax.cond(deviation > 0, fresh, lambda: jnp.zeros_like(y))
 
 
 def run_population(

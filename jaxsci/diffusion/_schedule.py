@@ -47,6 +47,9 @@ class Schedule(eqx.Module):
         extra_corrector: added to the corrector's weights of F, the new value first.
         shift: added to the log-SNR that the model is told, not to the state's.
         stochastic: $\\tau \\ge 0$, the strength of fresh noise; 0 is the ODE, 1 the reverse SDE.
+        churn: $\\gamma \\ge 0$: before the model is asked, fresh noise raises the level of the
+            state from s to $(1 + \\gamma) s$, and the step begins there.
+        churn_noise: the deviation of that noise over what the level asks for; 1 keeps the law.
         to_zero: the step ends at the denoised signal itself, noise zero.
         live: steps that are not live do nothing and cost nothing (padding at the end).
         analytic: the first model value is the prior mean instead; saves one evaluation.
@@ -72,6 +75,8 @@ class Schedule(eqx.Module):
     extra_corrector: Float[Array, "n w+1"]
     shift: Float[Array, " n"]
     stochastic: Float[Array, " n"]
+    churn: Float[Array, " n"]
+    churn_noise: Float[Array, " n"]
     to_zero: Bool[Array, " n"]
     live: Bool[Array, " n"]
     analytic: Bool[Array, ""]
@@ -96,6 +101,8 @@ class Schedule(eqx.Module):
         extra_corrector: ArrayLike = 0.0,
         shift: ArrayLike = 0.0,
         stochastic: ArrayLike = 0.0,
+        churn: ArrayLike = 0.0,
+        churn_noise: ArrayLike = 1.0,
         to_zero: bool | Sequence[bool] | Bool[Array, "..."] = False,
         live: bool | Sequence[bool] | Bool[Array, "..."] = True,
         analytic: bool | Bool[Array, ""] = False,
@@ -121,6 +128,8 @@ class Schedule(eqx.Module):
             extra_corrector: (N, W + 1) or a number.
             shift: of the evaluation.
             stochastic: strength of noise.
+            churn: noise before the step.
+            churn_noise: its deviation.
             to_zero: denoise instead.
             live: not padding.
             analytic: analytic first step.
@@ -158,6 +167,8 @@ class Schedule(eqx.Module):
         self.extra_corrector = _filled("extra_corrector", extra_corrector, (n, window + 1), dtype)
         self.shift = real("shift", shift)
         self.stochastic = real("stochastic", stochastic)
+        self.churn = real("churn", churn)
+        self.churn_noise = real("churn_noise", churn_noise)
         self.to_zero = flag("to_zero", to_zero)
         self.live = flag("live", live)
         self.analytic = _filled("analytic", analytic, (), jnp.bool_)
@@ -182,6 +193,12 @@ class Schedule(eqx.Module):
         """
         saved = self.analytic.astype(jnp.int32)
         return jnp.sum(self.live, axis=-1, dtype=jnp.int32) - saved
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it adds noise; also if that is not known, in a transformation."""
+        strengths = self.stochastic, self.churn
+        return not concrete(strengths) or any((np.asarray(size) > 0).any() for size in strengths)
 
     def astype(self, dtype: Any) -> "Schedule":
         """The same schedule with real fields in another precision."""

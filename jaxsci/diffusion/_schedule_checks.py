@@ -47,8 +47,15 @@ def _check_codes(s: dict[str, np.ndarray]) -> None:
             raise ValueError(f"Schedule: {name} must be a code from 0 to {last}, got {s[name]}.")
     if (s["order"] < 1).any() or (s["order"] > 4).any():
         raise ValueError(f"Schedule: order must be 1, 2, 3 or 4, got {s['order']}.")
-    if (s["stochastic"] < 0).any():
-        raise ValueError(f"Schedule: stochastic must not be negative, got {s['stochastic']}.")
+    for name in ("stochastic", "churn", "churn_noise"):
+        if (s[name] < 0).any():
+            raise ValueError(f"Schedule: {name} must not be negative, got {s[name]}.")
+    clash = np.flatnonzero(s["corrector"][:-1] & (s["churn"][1:] > 0))
+    if clash.size:
+        raise ValueError(
+            f"Schedule: step {clash[0]} has a corrector and step {clash[0] + 1} begins with churn: "
+            "the model is then asked elsewhere than where the corrected step ends. Leave out one."
+        )
 
 
 def _check_history(s: dict[str, np.ndarray]) -> None:

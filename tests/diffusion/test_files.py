@@ -123,6 +123,10 @@ def test_impossible_schedules_are_refused():
         Schedule([0.0, 1.0, 1.0, 2.0], start=[0, 1, 0], order=[1, 1, 2])
     with refused("stochastic", "negative"):
         Schedule(RHO, stochastic=-1.0)
+    with refused("churn must not be negative"):
+        Schedule(RHO, churn=-0.1)
+    with refused("step 1 has a corrector", "step 2 begins with churn"):
+        Schedule(RHO, corrector=[False, True] + [False] * 4, churn=[0.0, 0.0, 0.1, 0.0, 0.0, 0.0])
     with refused("relaxation", r"\(6,\)", r"\(5,\)"):
         Schedule(RHO, relaxation=jnp.ones(5))
     with refused("live steps must come first"):
@@ -151,6 +155,8 @@ def test_denoisers_and_models_refuse_bad_input(key):
         diffusion.Denoiser(lambda x, t: x, EDM(), "noise")  # pyright: ignore[reportArgumentType]
     with refused("adds noise", "key"):
         integrate(smooth_mixture(), diffusion.ancestral(RHO), y)
+    with refused("adds noise", "churn > 0", "key"):
+        integrate(smooth_mixture(), diffusion.edm_churn(RHO), y)
     with refused("one schedule", "run_population"):
         integrate(smooth_mixture(), diffusion.stack_schedules([diffusion.ddim(RHO)]), y)
     with refused("stacked", "stack_schedules"):

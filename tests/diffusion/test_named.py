@@ -145,6 +145,55 @@ def test_stochastic_samplers_are_their_published_formulas(grid, steps, key):
         np.testing.assert_allclose(found, formula(on_host(), s, np.asarray(y)), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_churn_is_its_published_algorithm(grid, key):
+    """The same noise on both sides, in a window of levels and everywhere; absolute 1e-10."""
+    y, own = start_noise(), lambda row: jax.random.fold_in(jax.random.fold_in(key, row), 1)
+    # a step has two rows of the schedule, and the first one draws
+    noises = [np.asarray(jax.random.normal(own(2 * i), y.shape)) for i in range(5)]
+    for churn, low, high, size in ((1.2, 0.05, 50.0, 1.003), (40.0, 0.0, 100.0, 0.9)):
+        schedule = diffusion.edm_churn(grid(5), churn, smallest=low, largest=high, noise=size)
+        assert int(schedule.num_evals) == 10
+        levels = np.exp(-np.asarray(grid(5)))[:-1]
+        inside = (levels >= low) & (levels <= high)
+        assert inside.any()
+        np.testing.assert_array_equal(np.asarray(schedule.churn)[::2] > 0, inside)
+        padded = diffusion.pad_schedule(schedule, ROWS, WINDOW)
+        found = integrate(smooth_mixture(), padded, y, key=key)
+        formula = of_order(published.edm_churn, churn, low, high, size, noises)
+        exact = formula(on_host(), np.exp(-np.asarray(grid(5))), np.asarray(y))
+        scale = max(1.0, np.abs(exact).max())
+        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-10 * scale)
+
+
+def two_modes():
+    """On a line: a quarter at -1, three quarters at 0.6, of other widths."""
+    return diffusion.MixtureDenoiser(
+        jnp.log(jnp.asarray([0.25, 0.75])),
+        jnp.asarray([[-1.0], [0.6]]),
+        jnp.ones((2, 1, 1)),
+        jnp.asarray([[0.2], [0.1]]) ** 2,
+        jnp.ones(2),
+    )
+
+
+def test_churn_keeps_the_law_of_the_data(key):
+    """Weights, means and widths of both modes; too much noise widens them, so it is not idle."""
+    grid, (first, second) = diffusion.rho_grid(EDM(20.0, 0.002), 120), jax.random.split(key)
+    y = 20 * jax.random.normal(first, (20_000, 1))
+    sizes = {}
+    for noise in (1.0, 1.05):
+        schedule = diffusion.edm_churn(grid, 30.0, smallest=0.02, largest=20.0, noise=noise)
+        drawn = np.asarray(integrate(two_modes(), schedule, y, key=second))
+        left, right = drawn[drawn < -0.3], drawn[drawn >= -0.3]
+        sizes[noise] = [left.std(), right.std()]
+        if noise == 1.0:
+            np.testing.assert_allclose(left.size / drawn.size, 0.25, atol=0.012)
+            np.testing.assert_allclose([left.mean(), right.mean()], [-1, 0.6], atol=0.012)
+            np.testing.assert_allclose(sizes[noise], [0.2, 0.1], rtol=0.03)
+    assert min(np.array(sizes[1.05]) / sizes[1.0]) > 1.03
+
+
 def test_noise_prediction_with_noise_samples_the_right_law(key):
     """The SDE in the eps form, a Gaussian of known variance, many fine steps."""
     variance = 0.5**2
