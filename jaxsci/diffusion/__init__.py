@@ -61,6 +61,8 @@ from ._sampler import run_population as run_population
 from ._schedule import Schedule as Schedule
 from ._score_matching import DenoisingScoreMatching as DenoisingScoreMatching
 from ._search import ScheduleSearch as ScheduleSearch
+from ._stability import amplification as amplification
+from ._stability import stable_orders as stable_orders
 from ._stochastic import ancestral as ancestral
 from ._stochastic import edm_churn as edm_churn
 from ._stochastic import sde_dpm_solver_pp as sde_dpm_solver_pp
