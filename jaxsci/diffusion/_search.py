@@ -111,6 +111,16 @@ class ScheduleSearch(AbstractProblem):
         new = (None, (self.prepared().targets[0], None))  # pyright: ignore[reportOptionalSubscript]
         return eqx.tree_at(pick, self, new, is_leaf=lambda leaf: leaf is None)
 
+    def with_noises(self, num: int) -> "ScheduleSearch":
+        """The same search, prepared, on the first training noises alone.
+
+        Args:
+            num: how many.
+        """
+        few = self.without_validation()
+        new = few.train[:num], (few.targets[0][:num], None)  # pyright: ignore[reportOptionalSubscript]
+        return eqx.tree_at(lambda p: (p.train, p.targets), few, new)
+
     def starts(self) -> Array:
         """Training and validation noises in one batch: every program holds the network once."""
         return self.train if self.valid is None else jnp.concatenate([self.train, self.valid])
