@@ -52,6 +52,7 @@ from ._outputs import predicted_output as predicted_output
 from ._phi import phi_functions as phi_functions
 from ._pndm import pndm as pndm
 from ._pndm import pndm_runge_kutta as pndm_runge_kutta
+from ._predictor import RankPredictor as RankPredictor
 from ._report import SearchSolution as SearchSolution
 from ._report import best_fixed as best_fixed
 from ._sampler import integrate as integrate
