@@ -1,5 +1,6 @@
 """The default search: gradients where they reach, evolution for the rest."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .._core import AbstractMethod, Loop, solve
+from .._core import RESULTS, AbstractMethod, Loop, concrete, solve
 from ._derived import join, take
 from ._evolution import Evolution
 from ._gradient import GradientCoefficients, GradientTimes, best_starts
@@ -49,16 +50,22 @@ class Combined(AbstractMethod):
         """
         if key is None:
             raise ValueError("Combined: give a random key, for the evolution.")
-        problem = problem.prepared()
-        blind, num = problem.without_validation(), self.times.num_starts
+        problem, stages = problem.prepared(), []
+        for stage in self._stages(problem.without_validation(), key):
+            stages.append(stage)
+            if _interrupted(stage):  # later stages must begin where this one would have ended
+                break
+        return _report(problem, stages)
+
+    def _stages(self, problem: ScheduleSearch, key: Array) -> Iterator[SearchSolution]:
+        num = self.times.num_starts
         # both stages of times begin with as many schedules: the second finds its program there
-        fixed = best_starts(blind, self.times.start, num)
-        first = self._stage(blind, self.times, fixed, key, 1)
-        bred = self._stage(blind, self.evolution, first.stats["population"], key, 2)
-        timed = self._stage(blind, self.times, _least([bred], num), key, 3)
+        fixed = best_starts(problem, self.times.start, num)
+        yield (first := self._stage(problem, self.times, fixed, key, 1))
+        yield (bred := self._stage(problem, self.evolution, first.stats["population"], key, 2))
+        yield (timed := self._stage(problem, self.times, _least([bred], num), key, 3))
         both = _least([timed, bred], self.coefficients.num_starts)
-        last = self._stage(blind, self.coefficients, both, key, 4)
-        return _report(problem, [first, bred, timed, last])
+        yield self._stage(problem, self.coefficients, both, key, 4)
 
     def _stage(
         self, problem: ScheduleSearch, method: Any, start: Schedule, key: Array, number: int
@@ -83,4 +90,11 @@ def _report(problem: ScheduleSearch, stages: list[SearchSolution]) -> SearchSolu
     found = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[stage.value for stage in stages])
     judged = judge(problem, found)
     stats = {"stage_loss": judged.losses, "stage_rmse": jnp.sqrt(jnp.mean(judged.errors**2, 1))}
-    return report_judged(judged, found, stats)
+    solution = report_judged(judged, found, stats)
+    if _interrupted(stages[-1]):
+        return eqx.tree_at(lambda s: s.result, solution, RESULTS.interrupted)
+    return solution
+
+
+def _interrupted(stage: SearchSolution) -> bool:
+    return concrete(stage.result) and bool(stage.result == RESULTS.interrupted)

@@ -3,15 +3,18 @@
 import dataclasses
 import itertools
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from diffusion_models import smooth_mixture
 
-from jaxsci import Loop, diffusion, solve
+from jaxsci import RESULTS, Loop, diffusion, solve
+from jaxsci._core import _loop
 from jaxsci.diffusion import EDM
 from jaxsci.diffusion._dynamic import shortest_path
+from jaxsci.diffusion._gradient import best_starts
 from jaxsci.diffusion._mutation import draw, mutate
 from jaxsci.diffusion._times import log_steps, with_log_steps
 
@@ -76,33 +79,121 @@ def test_mutants_are_possible_schedules_of_the_same_cost(key):
         assert (np.diff(child.log_snr[: child.live.sum() + 1]) > 0).all()
 
 
-METHODS = {
-    "times": diffusion.GradientTimes(max_steps=30, num_starts=2),
-    "evolution": diffusion.Evolution(max_steps=4, population=32, pool=8),
-    "dynamic": diffusion.DynamicProgramming(num_times=20, num_noises=16),
-}
+TIMES = diffusion.GradientTimes(max_steps=20, num_starts=2)
+COEFFICIENTS = diffusion.GradientCoefficients(max_steps=20, num_starts=2)
+EVOLUTION = diffusion.Evolution(max_steps=4, population=32, pool=8)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_searched_schedules_against_all_fixed_ones(name, problem, key):
-    """On noises that no search has seen; the dynamic programme has only Euler's errors to see."""
-    found = solve(problem, METHODS[name], key=key)
+def combined(checkpoint=None):
+    """Four stages with five saves: one each, and two of the evolution."""
+    return diffusion.Combined(TIMES, EVOLUTION, COEFFICIENTS, checkpoint)
+
+
+@pytest.fixture(scope="module")
+def straight(problem):
+    return solve(problem, combined(), key=jax.random.key(0))
+
+
+def test_every_stage_of_the_combined_search_beats_all_fixed_samplers(problem, straight):
+    """On noises that no search has seen; and the report is what the schedule does on them."""
+    stats = straight.stats
+    gains = np.asarray(stats["fixed_rmse"] / stats["stage_rmse"])
+    assert gains.shape == (4,)
+    assert gains.min() > 1.1
+    assert stats["gain"] > 1.5
+    assert int(straight.value.num_evals) == EVALS
+    errors = problem.residual(straight.value)
+    np.testing.assert_allclose(stats["rmse"], np.sqrt(np.mean(np.square(errors))), rtol=1e-6)
+    np.testing.assert_allclose(stats["median"], np.median(errors), rtol=1e-6)
+    np.testing.assert_allclose(stats["train_loss"], problem.loss(straight.value), rtol=1e-6)
+    assert float(stats["train_loss"]) == float(stats["stage_loss"].min())
+
+
+def test_coefficients_alone_improve_fixed_samplers(problem):
+    """From the two best of them, in units of the best fixed error on the validation noises."""
+    blind = problem.without_validation()
+    start = best_starts(blind, None, 2)
+    method = dataclasses.replace(COEFFICIENTS, start=start)
+    found = solve(blind, method, key=None, loop=Loop(chunk=40))
+    assert set(found.stats) == {"train_loss", "population", "losses", "num_steps"}
+    rms = lambda schedule: float(jnp.sqrt(jnp.mean(problem.residual(schedule) ** 2)))
+    fixed = min(rms(jax.tree.map(lambda leaf, i=i: leaf[i], start)) for i in range(2))
+    assert fixed / rms(found.value) > 1.1
+    moved = np.abs(np.asarray(found.value.extra_data)).max()
+    assert 0 < moved < 0.1
+
+
+def test_dynamic_programming_finds_a_grid(problem):
+    """It has only Euler's errors to see."""
+    found = solve(problem, diffusion.DynamicProgramming(num_times=20, num_noises=16))
     assert int(found.value.num_evals) == EVALS
-    errors = problem.residual(found.value)
-    np.testing.assert_allclose(found.stats["rmse"], np.sqrt(np.mean(np.square(errors))), rtol=1e-6)
-    np.testing.assert_allclose(found.stats["median"], np.median(errors), rtol=1e-6)
-    assert found.stats["gain"] > (0.5 if name == "dynamic" else 1.1)
+    assert found.stats["gain"] > 0.5
 
 
-def test_an_interrupted_search_goes_on_from_its_checkpoint(problem, key, tmp_path):
-    whole = METHODS["evolution"]
-    file = Loop(chunk=2, checkpoint=tmp_path / "state")
-    half = dataclasses.replace(whole, max_steps=2)
-    solve(problem, half, key=key, loop=file)
-    resumed = solve(problem, whole, key=key, loop=file)
-    straight = solve(problem, whole, key=key, loop=Loop(chunk=2))
-    assert int(resumed.stats["num_steps"]) == 4
-    np.testing.assert_array_equal(resumed.value.log_snr, straight.value.log_snr)
+def interrupt_after(monkeypatch, saves):
+    """Ctrl-C as soon as so many checkpoints are written; returns the list of those written."""
+    written, save = [], _loop._save
+
+    def saved(loop, method, counted):
+        save(loop, method, counted)
+        written.append(loop.checkpoint)
+        if len(written) == saves:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_loop, "_save", saved)
+    return written
+
+
+def test_an_interrupted_combined_search_goes_on_from_its_checkpoint(
+    problem, straight, key, tmp_path, monkeypatch
+):
+    """In the middle of the evolution: nothing is done twice, and every bit is the same."""
+    method = combined(tmp_path / "stages")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        half = solve(problem, method, key=key, throw=False)
+    assert half.result == RESULTS.interrupted
+    assert half.stats["stage_loss"].shape == (2,)
+    with monkeypatch.context() as patch:
+        written = interrupt_after(patch, None)
+        whole = solve(problem, method, key=key)
+    assert [file.name for file in written] == ["stage2", "stage3", "stage4"]
+    for found, exact in zip(jax.tree.leaves(whole.value), jax.tree.leaves(straight.value)):
+        np.testing.assert_array_equal(found, exact)
+    np.testing.assert_array_equal(whole.stats["stage_loss"], straight.stats["stage_loss"])
+    with pytest.raises(ValueError, match="belongs to another run"):
+        solve(problem, dataclasses.replace(method, times=EVOLUTION), key=key)
+
+
+def test_the_relaxed_objective_moves_starts_within_their_ball(problem):
+    """A radius of zero is no relaxation; a larger one lowers the loss, and stays inside."""
+    blind, level = problem.without_validation(), float(jnp.exp(-problem.span[0]))
+    ends = {}
+    for radius in (0.0, 0.01):
+        method = dataclasses.replace(TIMES, max_steps=8, radius=jnp.asarray(radius))
+        data, state = method.init(blind, None)
+        for _ in range(8):
+            state = advanced(method, data, state)
+        ends[radius] = state
+        sizes = np.sqrt(np.mean(np.asarray(state.offset) ** 2, axis=-1)) / level
+        assert sizes.shape == (2, len(blind.train))
+        assert sizes.max() <= radius * (1 + 1e-9)
+    assert sizes.min() > 0
+    assert (ends[0.01].loss < ends[0.0].loss).all()
+    plain = dataclasses.replace(TIMES, max_steps=8)
+    data, state = plain.init(blind, None)
+    for _ in range(8):
+        state = advanced(plain, data, state)
+    np.testing.assert_allclose(ends[0.0].loss, state.loss, rtol=1e-9)
+    np.testing.assert_allclose(ends[0.0].best, state.best, rtol=1e-7, atol=1e-9)
+    # the report is about the starts as they were
+    relaxed = dataclasses.replace(TIMES, max_steps=8, radius=jnp.asarray(0.01))
+    found = relaxed.finish(problem, relaxed.init(problem, None)[0], ends[0.01], {})
+    np.testing.assert_allclose(found.stats["train_loss"], problem.loss(found.value), rtol=1e-6)
+    assert found.stats["train_loss"] > ends[0.01].loss.min()
+
+
+advanced = eqx.filter_jit(lambda method, data, state: method.step(data, state))
 
 
 def test_bad_searches_are_refused(key):
@@ -117,5 +208,14 @@ def test_bad_searches_are_refused(key):
             solve(search, method)
     with pytest.raises(ValueError, match="population and pool"):
         diffusion.Evolution(population=1)
+    with pytest.raises(ValueError, match="proposals and stages must be at least 1, got 0 and 1"):
+        diffusion.Evolution(proposals=0)
+    with pytest.raises(ValueError, match="remembers 64 schedules, fewer than the population of 2"):
+        diffusion.Evolution(proposals=2, predictor=diffusion.RankPredictor(memory=64))
+    with pytest.raises(ValueError, match="valid=None"):
+        diffusion.ScheduleSearch(smooth_mixture(), 4, jnp.zeros(2), y, None).residual(None)
+    wrong = diffusion.ScheduleSearch(lambda y, s, step: y[:, 0], 4, jnp.zeros(2), y, y)
+    with pytest.raises(ValueError, match=r"shape \(8,\) for y of the shape \(8, 2\)"):
+        solve(wrong, diffusion.DynamicProgramming())
     with pytest.raises(ValueError, match="num_times = 3"):
         solve(search, diffusion.DynamicProgramming(num_times=3))
