@@ -1,10 +1,5 @@
 """What a step costs: against direct operators on a common grid and on two grids; sweeps."""
 
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -25,17 +20,7 @@ from jaxsci.kinetic import (
     spectral_tables,
 )
 from jaxsci.kinetic._direct import resolved_quadrature
-
-
-def cpu_seconds(program: Callable[[], Any], repeats: int) -> float:
-    """The median of warm runs."""
-    jax.block_until_ready(program())
-    found = []
-    for _ in range(repeats):
-        start = time.process_time()
-        jax.block_until_ready(program())
-        found.append(time.process_time() - start)
-    return statistics.median(found)
+from jaxsci.run import timed
 
 
 def step_seconds(repeats: int = 30) -> float:
@@ -44,7 +29,7 @@ def step_seconds(repeats: int = 30) -> float:
     step = mixture_step(problem, CollisionQuadrature())
     run = eqx.filter_jit(lambda s, f, dt: s(f[0], f[1], dt))
     f = (problem.light.distribution, problem.heavy.distribution)
-    return cpu_seconds(lambda: run(step, f, jnp.asarray(0.05)), repeats)
+    return timed(lambda: run(step, f, jnp.asarray(0.05)), repeats)[2]
 
 
 # radii and angles with which the light operator is as accurate as the truncation at this epsilon
@@ -76,7 +61,8 @@ def common_grid(epsilon: float, counts: tuple[int, int]) -> dict[str, float]:
     def apply(ratio, f, h, quadrature):
         tables = spectral_tables(fine, CollisionQuadrature(*quadrature), ratio)
         program = lambda: run(fine, kernel, tables, f, h)
-        return program(), cpu_seconds(program, 1)
+        found, _, seconds = timed(program, 1)
+        return found, seconds
 
     found, there = apply(epsilon**-2, light, heavy, counts)
     _, back = apply(epsilon**2, heavy, light, (16, 8))
@@ -98,7 +84,7 @@ def two_grid_seconds(epsilon: float, repeats: int = 3) -> float:
     grid = velocity_grid()
     fine = resolved_quadrature(grid)
     run = lambda: between_species((grid, grid), problem.cross, problem.epsilon, f, fine)
-    return cpu_seconds(run, repeats)
+    return timed(run, repeats)[2]
 
 
 def sweep_seconds(count: int = 64, repeats: int = 3) -> dict[str, float]:
@@ -112,7 +98,7 @@ def sweep_seconds(count: int = 64, repeats: int = 3) -> dict[str, float]:
     chunked = eqx.filter_jit(lambda p, e: jax.lax.map(lambda eps: last(p, eps), e))
     one_by_one = lambda: [single(problem, eps) for eps in epsilons]
     return {
-        "single": cpu_seconds(one_by_one, repeats) / count,
-        "vmap": cpu_seconds(lambda: together(problem, epsilons), repeats) / count,
-        "map": cpu_seconds(lambda: chunked(problem, epsilons), repeats) / count,
+        "single": timed(one_by_one, repeats)[2] / count,
+        "vmap": timed(lambda: together(problem, epsilons), repeats)[2] / count,
+        "map": timed(lambda: chunked(problem, epsilons), repeats)[2] / count,
     }

@@ -2,10 +2,8 @@
 
 import json
 import math
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from jaxsci import RESULTS, solve
 from jaxsci.gp import GPHM, KroneckerGP, SpectralFeatureGP, StudentTSpectralMixture
 from jaxsci.gp._reference import BENCHMARKS, Benchmark
 from jaxsci.pde import AbstractPDE
-from jaxsci.run import child_report, peak_gigabytes
+from jaxsci.run import child_report, peak_gigabytes, timed
 from jaxsci.spectral import ChebyshevCollocation
 
 _CHILD = Path(__file__).with_name("gp_hm_child.py")
@@ -30,16 +28,6 @@ _DENSE = 1000  # the largest Gram matrix that the table assembles
 def test_points(benchmark: Benchmark) -> int:
     """The paper's 300 per dimension; 100 in three dimensions."""
     return 300 if benchmark.problem().dim < 3 else 100
-
-
-def timed(program: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
-    """`(result, first CPU seconds, median of the warm CPU seconds)`."""
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.process_time()
-        result = jax.block_until_ready(program())
-        seconds.append(time.process_time() - start)
-    return result, seconds[0], statistics.median(seconds[1:]) if repeats else math.nan
 
 
 def feature_method(asked: Asked) -> SpectralFeatureGP:

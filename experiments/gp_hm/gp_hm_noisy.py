@@ -7,6 +7,7 @@ from jaxtyping import Array
 from jaxsci import solve
 from jaxsci.gp import SpectralFeatureGP
 from jaxsci.pde import Box, Dirichlet, Observations, Poisson, tensor_points
+from jaxsci.run import timed
 
 _PI = jnp.pi
 
@@ -44,8 +45,6 @@ def noisy_poisson(draws: int, num: int = 60, count: int = 200) -> dict[str, floa
     line = jnp.linspace(0.02, 0.98, 31)
     truth = jax.vmap(jax.vmap(exact))(tensor_points((line, line)))
     noises = (0.01 * _rms(clean), 0.01 * _rms(truth))
-
-    from gp_hm_measure import timed
 
     inside, errors, bounds, seconds = [], [], [], []
     for number in range(draws):

@@ -1,7 +1,6 @@
 """Measurements on the mixtures benchmark: errors, losses and CPU time of a fit."""
 
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from jaxsci.bridge import (
     sampled_conditional_bw_uvp,
 )
 from jaxsci.bridge._reference import mixture_pair
-from jaxsci.run import child_report
+from jaxsci.run import child_report, timed
 
 CHILD = Path(__file__).with_name("light_sb_child.py")
 COMPONENTS = 5
@@ -73,16 +72,6 @@ def _in_blocks(draw: Callable[[Array, int], Array], key: Array, num: int) -> Arr
 def template(asked: Asked) -> LightBridge:
     """What is fitted: as many components as the truth has."""
     return LightBridge.blank(asked.dim, COMPONENTS, asked.epsilon, full=asked.full)
-
-
-def timed(program: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
-    """`(result, CPU seconds of the first run, median of the warm ones)`."""
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.process_time()
-        result = jax.block_until_ready(program())
-        seconds.append(time.process_time() - start)
-    return result, seconds[0], statistics.median(seconds[1:] or seconds)
 
 
 def measure_fit(case: Instance, asked: Asked, repeats: int, seed: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
-from light_sb_measure import COMPONENTS, Instance, timed
+from light_sb_measure import COMPONENTS, Instance
 from light_sb_rows import LEARNING_RATES, PUBLISHED_COMPONENTS, Asked
 
 from jaxsci import fit, solve
@@ -19,6 +19,7 @@ from jaxsci.bridge import (
     Sinkhorn,
     SinkhornBridge,
 )
+from jaxsci.run import timed
 
 ATOMS = 2000
 _CHUNK = 100  # steps between two looks at the error

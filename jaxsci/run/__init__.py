@@ -16,6 +16,7 @@ from ._execute import script as script
 from ._experiment import find_experiments as find_experiments
 from ._measure import child_report as child_report
 from ._measure import peak_gigabytes as peak_gigabytes
+from ._measure import timed as timed
 from ._recorder import Run as Run
 
 if TYPE_CHECKING:

@@ -1,13 +1,38 @@
-"""Measurements in a process of their own: nothing compiled before, and memory of its own."""
+"""Measurements: CPU time of warm runs, and processes of their own for memory and compilation."""
 
 import json
+import math
 import os
+import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
+def timed(program: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
+    """Run a program once cold and some times warm, waiting for its arrays.
+
+    Args:
+        program: without arguments.
+        repeats: warm runs.
+
+    Returns:
+        The last result, CPU seconds of the first run, and the median of the warm ones, NaN if
+        there are none.
+    """
+    import jax
+
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.process_time()
+        result = jax.block_until_ready(program())
+        seconds.append(time.process_time() - start)
+    return result, seconds[0], statistics.median(seconds[1:]) if repeats else math.nan
 
 
 def child_report(script: Path, *arguments: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jaxsci.run import child_report, peak_gigabytes
+from jaxsci.run import child_report, peak_gigabytes, timed
 
 
 def test_a_child_reports_on_one_thread(tmp_path):
@@ -33,3 +33,12 @@ def test_peak_memory_grows_with_what_is_held():
     held = bytearray(int((before + 0.3) * 1e9))  # above the peak whatever was freed before
     held[::4096] = b"x" * len(held[::4096])
     assert peak_gigabytes() > before + 0.2
+
+
+def test_a_program_is_run_once_cold_and_then_warm():
+    calls = []
+    result, first, warm = timed(lambda: calls.append(None) or len(calls), 3)
+    assert result == len(calls) == 4
+    assert first >= 0
+    assert warm >= 0
+    assert math.isnan(timed(lambda: None, 0)[2])
