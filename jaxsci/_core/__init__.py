@@ -1,6 +1,7 @@
 """Floor 0: the nouns, the verbs, the result codes, the iteration loop, the linear solve."""
 
 from ._adam import adam as adam
+from ._adam import falling_rate as falling_rate
 from ._derivative import with_derivative as with_derivative
 from ._errors import JaxsciError as JaxsciError
 from ._errors import PrecisionWarning as PrecisionWarning
@@ -17,6 +18,7 @@ from ._nouns import all_succeeded as all_succeeded
 from ._nouns import succeeded as succeeded
 from ._results import RESULTS as RESULTS
 from ._results import concrete as concrete
+from ._runge_kutta import runge_kutta as runge_kutta
 from ._verbs import fit as fit
 from ._verbs import sample as sample
 from ._verbs import solve as solve

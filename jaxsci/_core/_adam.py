@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike, Float, Int
 
 
 def adam(learning_rate: ArrayLike, dtype: Any) -> optax.GradientTransformation:
@@ -26,3 +26,21 @@ def adam(learning_rate: ArrayLike, dtype: Any) -> optax.GradientTransformation:
             return inner.update(updates, state, params)
 
     return optax.GradientTransformation(inner.init, update)
+
+
+def falling_rate(
+    learning_rate: ArrayLike, count: Int[Array, ""], max_steps: int, dtype: Any
+) -> Float[Array, ""]:
+    """$\\tfrac12 r\\,(1 + \\cos(\\pi k/N))$: from the given rate to zero along half a cosine.
+
+    Args:
+        learning_rate: $r$.
+        count: $k$, steps that are done.
+        max_steps: $N$.
+        dtype: of the parameters.
+
+    Returns:
+        What the moves of `adam(1.0, dtype)` are multiplied by.
+    """
+    part = count.astype(dtype) / max(max_steps, 1)
+    return jnp.asarray(learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2

@@ -13,7 +13,7 @@ from ._named import ddim, deis, dpm_solver_pp, ipndm, unipc
 from ._noise import EDM, VPLinear
 from ._schedule import Schedule
 
-_GRIDS = {
+GRIDS = {
     "rho7": rho_grid,
     "log_snr": log_snr_grid,
     "time": lambda noise, n: time_grid(noise, n, VPLinear()),
@@ -39,7 +39,7 @@ def candidate_names(num_evals: int) -> list[str]:
     Returns:
         "solver, grid".
     """
-    return [f"{s}, {g}" for s, (_, least) in _SOLVERS.items() if least <= num_evals for g in _GRIDS]
+    return [f"{s}, {g}" for s, (_, least) in _SOLVERS.items() if least <= num_evals for g in GRIDS]
 
 
 def candidates(span: Float[Array, "2"], num_evals: int) -> Schedule:
@@ -53,7 +53,7 @@ def candidates(span: Float[Array, "2"], num_evals: int) -> Schedule:
         A population with one spare row, for searched schedules with an analytic first step.
     """
     noise = EDM(*jnp.exp(-span.astype(float)))
-    grids = jnp.stack([make(noise, num_evals).astype(span.dtype) for make in _GRIDS.values()])
+    grids = jnp.stack([make(noise, num_evals).astype(span.dtype) for make in GRIDS.values()])
     return solvers_on(grids, [make for make, least in _SOLVERS.values() if least <= num_evals])
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from .._core import AbstractIterativeMethod, adam, freeze
+from .._core import AbstractIterativeMethod, adam, falling_rate, freeze
 from ._candidates import candidates
 from ._derived import take
 from ._lanes import map_lanes
@@ -81,7 +81,7 @@ class AbstractGradientSearch(AbstractIterativeMethod):
         waited = jnp.where(better, 0, state.waited + 1)
         stuck = waited >= _PATIENCE
         damping = jnp.where(stuck, state.damping / 2, state.damping)
-        rate = self._rate(state.count, losses.dtype)
+        rate = falling_rate(self.learning_rate, state.count, self.max_steps, losses.dtype)
         moved = state.parameters + rate * damping[:, None] * moves[0]
         parameters = jnp.where(stuck[:, None], best, moved)
         offset = state.offset + rate * moves[1]
@@ -103,10 +103,6 @@ class AbstractGradientSearch(AbstractIterativeMethod):
     def metrics(self, state: _State) -> dict[str, Array]:
         """See `AbstractIterativeMethod.metrics`."""
         return {"loss": jnp.min(state.loss)}
-
-    def _rate(self, count: Array, dtype: Any) -> Array:
-        part = count.astype(dtype) / max(self.max_steps, 1)
-        return jnp.asarray(self.learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2
 
     def _losses_and_slopes(self, data: _Data, pair: tuple[Parameters, Array]) -> Any:
         relaxed = self.radius is not None

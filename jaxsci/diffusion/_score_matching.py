@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._core import RESULTS, AbstractIterativeMethod, Solution, adam, concrete
+from .._core import RESULTS, AbstractIterativeMethod, Solution, adam, concrete, falling_rate
 from ._denoiser import checked_answer
 from ._network import Preconditioned
 
@@ -81,7 +81,8 @@ class DenoisingScoreMatching(AbstractIterativeMethod):
         value, slope = jax.value_and_grad(loss)(state.parameters)
         dtype = batch.dtype
         moves, optimiser = adam(1.0, dtype).update(slope, state.optimiser)
-        rate, keep = self._rate(state.count, dtype), self._keep(state.count, dtype)
+        rate = falling_rate(self.learning_rate, state.count, self.max_steps, dtype)
+        keep = self._keep(state.count, dtype)
         parameters = jax.tree.map(lambda old, move: old + rate * move, state.parameters, moves)
         mix = lambda old, new: keep * old + (1 - keep) * new
         average = jax.tree.map(mix, state.average, parameters)
@@ -118,10 +119,6 @@ class DenoisingScoreMatching(AbstractIterativeMethod):
         step = jnp.zeros((), jnp.int32)
         one = lambda y, s: checked_answer(model, y[None], s, step)[0]  # a denoiser takes batches
         return jnp.mean(wide(model.loss_weight(s)) * (jax.vmap(one)(noisy, s) - clean) ** 2)
-
-    def _rate(self, count: Array, dtype: Any) -> Array:
-        part = count.astype(dtype) / max(self.max_steps, 1)
-        return jnp.asarray(self.learning_rate, dtype) * (1 + jnp.cos(jnp.pi * part)) / 2
 
     def _keep(self, count: Array, dtype: Any) -> Array:
         """$\\beta_t$ of step $t$ = count + 1."""

@@ -1,16 +1,11 @@
 """The fine solution that samplers are measured against."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._core import runge_kutta
 from ._denoiser import AbstractDenoiser, checked_answer
-
-# the classical Runge-Kutta method: each stage starts from the slope before it
-_PARTS = (0.0, 0.5, 0.5, 1.0)
-_WEIGHTS = (1 / 6, 1 / 3, 1 / 3, 1 / 6)
 
 
 def fine_path(
@@ -50,15 +45,7 @@ def fine_end(
 
 
 def _moved(denoiser: AbstractDenoiser, y: Array, ends: tuple[Array, Array]) -> Array:
-    """One step. The stages are a loop: the program holds the network once."""
-    h = ends[1] - ends[0]
+    def rate(lam: Array, y: Array) -> Array:
+        return checked_answer(denoiser, y, jnp.exp(-lam), jnp.zeros((), jnp.int32)) - y
 
-    def stage(carry: tuple[Array, Array], row: tuple[Array, Array]) -> tuple[Any, None]:
-        (slope, mean), (part, weight) = carry, row
-        there, s = y + part * h * slope, jnp.exp(-ends[0] - part * h)
-        slope = checked_answer(denoiser, there, s, jnp.zeros((), jnp.int32)) - there
-        return (slope, mean + weight * slope), None
-
-    rows = jnp.asarray(_PARTS, y.dtype), jnp.asarray(_WEIGHTS, y.dtype)
-    (_, mean), _ = jax.lax.scan(stage, (jnp.zeros_like(y), jnp.zeros_like(y)), rows)
-    return y + h * mean
+    return runge_kutta(rate, y, ends[1] - ends[0], ends[0])

@@ -7,11 +7,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .._core import AbstractMethod, concrete
+from .._core import AbstractMethod, concrete, runge_kutta
 from ._correction import conserve_rate
 from ._direct import cross_operators, cross_tables, resolved_quadrature
 from ._grid import VelocityGrid
-from ._march import TimeLevels, runge_kutta
+from ._march import TimeLevels
 from ._moments import collision_invariants
 from ._problem import BoltzmannRelaxation, DisparateMassMixture
 from ._problem_checks import host_fluid, mean_collision_rate
@@ -107,7 +107,7 @@ def _run_mixture(
     grids, eps = (problem.light.grid, problem.heavy.grid), problem.epsilon
     between = cross_tables(grids, problem.cross, eps, cross)
 
-    def rate(f):
+    def rate(_, f):
         exchanged = _conserved(grids, f, cross_operators(grids, between, eps, f), eps)
         own = tuple(
             eps**-power * _own(species.collisions, species.grid, table, h)
@@ -141,6 +141,6 @@ def _run_relaxation(
     problem: BoltzmannRelaxation, tables: Any, times: Float[Array, " n"], store_every: int
 ) -> RelaxationSolution:
     species = problem.species
-    rate = lambda f: _own(species.collisions, species.grid, tables, f) / problem.knudsen
+    rate = lambda _, f: _own(species.collisions, species.grid, tables, f) / problem.knudsen
     step = lambda f, time: runge_kutta(rate, f, time)
     return record_relaxation(step, species.grid, species.distribution, times, store_every)

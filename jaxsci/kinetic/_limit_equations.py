@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._core import RESULTS, AbstractMethod, AbstractSolution
-from ._march import TimeLevels, runge_kutta
+from .._core import RESULTS, AbstractMethod, AbstractSolution, runge_kutta
+from ._march import TimeLevels
 from ._moments import fluid_moments
 from ._problem import DisparateMassMixture
 
@@ -78,7 +78,7 @@ def _run(problem: DisparateMassMixture, times: Float[Array, " n"]) -> LimitSolut
     n, u, warm = fluid_moments(light.grid, light.distribution)
     m, velocity, cold = fluid_moments(heavy.grid, heavy.distribution)
 
-    def rate(temperatures):
+    def rate(_, temperatures):
         warm, cold = temperatures
         flow = 2 * maxwellian_friction(problem, warm) * (warm - cold)
         return -m * flow, n * flow

@@ -95,31 +95,3 @@ def march(
     last, (seen, kept) = jax.lax.scan(chunk, state, durations)
     join = lambda first, rest: jnp.concatenate([first[None], rest.reshape(-1, *rest.shape[2:])])
     return last, jax.tree.map(join, observe(state), seen), kept
-
-
-def runge_kutta(
-    rate: Callable[[PyTree[Array]], PyTree[Array]], y: PyTree[Array], time: Float[Array, ""]
-) -> PyTree[Array]:
-    """One step of the classical method of order four.
-
-    Args:
-        rate: $F$ of $\\dot y = F(y)$.
-        y: the state.
-        time: the step.
-
-    Returns:
-        The state after the step.
-    """
-
-    def stage(carry, row):  # a scan, so that the rate is compiled once
-        slope, total = carry
-        part, share = row
-        ahead = jax.tree.map(lambda a, b: a + part * time * b, y, slope)
-        found = rate(ahead)
-        return (found, jax.tree.map(lambda a, b: a + share * b, total, found)), None
-
-    zero = jax.tree.map(jnp.zeros_like, y)
-    parts = jnp.asarray([0.0, 0.5, 0.5, 1.0], time.dtype)
-    shares = jnp.asarray([1.0, 2.0, 2.0, 1.0], time.dtype) / 6
-    (_, mean), _ = jax.lax.scan(stage, (zero, zero), (parts, shares))
-    return jax.tree.map(lambda a, b: a + time * b, y, mean)
