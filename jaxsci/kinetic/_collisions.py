@@ -202,9 +202,7 @@ class FokkerPlanck(AbstractCollisions):
     ) -> Float[Array, "..."]:
         """The exact flow, whatever the variant."""
         n, u, temperature = fluid_moments(grid, f)
-        amount = self.constant * n * time
-        variance = -temperature * jnp.expm1(-2 * amount)
-        return ornstein_uhlenbeck(grid, f, u, jnp.exp(-amount), variance)
+        return fokker_planck_flow(grid, f, u, temperature, self.constant * n * time)
 
 
 def fokker_planck(
@@ -229,6 +227,29 @@ def fokker_planck(
     for i in range(grid.dim):
         found = found + derivative(grid, waves[..., i], c[..., i] * f)
     return found
+
+
+def fokker_planck_flow(
+    grid: VelocityGrid,
+    f: Float[Array, "..."],
+    velocity: Float[Array, " d"],
+    temperature: Float[Array, ""],
+    time: Float[Array, ""],
+) -> Float[Array, "..."]:
+    """The exact flow of `fokker_planck`.
+
+    Args:
+        grid: the velocity grid.
+        f: the distribution.
+        velocity: $u$.
+        temperature: $T$.
+        time: of the flow.
+
+    Returns:
+        The distribution after it.
+    """
+    variance = -temperature * jnp.expm1(-2 * time)
+    return ornstein_uhlenbeck(grid, f, velocity, jnp.exp(-time), variance)
 
 
 def derivative(

@@ -7,6 +7,8 @@ from ._grid import VelocityGrid
 from ._moments import fluid_moments, maxwellian
 from ._small import solve_small
 
+Fluid = tuple[Float[Array, ""], Float[Array, " d"], Float[Array, ""]]
+
 
 def conserve(
     grid: VelocityGrid,
@@ -78,6 +80,28 @@ def _corrected(grid, f, basis, weight, asked):
     return f + weight * (coefficients[:, 0] @ basis).reshape(grid.shape)
 
 
+def set_fluid(
+    grid: VelocityGrid,
+    f: Float[Array, "..."],
+    fluid: Fluid,
+    weight: Float[Array, "..."] | None = None,
+) -> Float[Array, "..."]:
+    """`f` corrected to $(n, u, T)$.
+
+    Args:
+        grid: the velocity grid.
+        f: the distribution, of the shape of the grid.
+        fluid: density, velocity and temperature asked for.
+        weight: see `conserve`.
+
+    Returns:
+        The corrected distribution.
+    """
+    n, u, temperature = fluid
+    energy = 0.5 * n * (jnp.sum(u**2) + grid.dim * temperature)
+    return conserve(grid, f, n, n * u, energy, weight)
+
+
 def restore(
     grid: VelocityGrid, f: Float[Array, "..."], like: Float[Array, "..."]
 ) -> Float[Array, "..."]:
@@ -91,8 +115,7 @@ def restore(
     Returns:
         The corrected distribution.
     """
-    n, u, temperature = fluid_moments(grid, like)
-    return conserve(grid, f, n, n * u, 0.5 * n * (jnp.sum(u**2) + grid.dim * temperature))
+    return set_fluid(grid, f, fluid_moments(grid, like))
 
 
 def limit_positive(grid: VelocityGrid, f: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -108,9 +131,7 @@ def limit_positive(grid: VelocityGrid, f: Float[Array, "..."]) -> Float[Array, "
         A distribution that is not negative as long as what was cut is small.
     """
     cut = jnp.maximum(f, 0)
-    n, u, temperature = fluid_moments(grid, f)
-    energy = 0.5 * n * (jnp.sum(u**2) + grid.dim * temperature)
-    return conserve(grid, cut, n, n * u, energy, weight=cut)
+    return set_fluid(grid, cut, fluid_moments(grid, f), weight=cut)
 
 
 def _invariants(

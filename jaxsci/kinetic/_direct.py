@@ -10,7 +10,7 @@ from jaxtyping import Array, Complex, Float
 
 from ._grid import VelocityGrid, multiplicity, scaled
 from ._kernels import VariableHardSphere
-from ._radial import directions, power_weights, radii
+from ._radial import directions, radii, speed_weights
 from ._spectral import CollisionQuadrature
 
 Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
@@ -60,8 +60,8 @@ def cross_tables(
     reach, a = quadrature.reach * light.half_width, 1 / (1 + epsilon**2)
     vectors, angular = directions(quadrature.num_angles, dim, False)
     speeds = reach * jnp.asarray(radii(num, dim), dtype)
-    weights = power_weights(num, dim, kernel.exponent.astype(dtype), dtype)
-    weights = kernel.constant.astype(dtype) * reach ** (dim + kernel.exponent) * weights
+    weights = speed_weights(num, dim, kernel.exponent.astype(dtype), reach)
+    weights = kernel.constant.astype(dtype) * weights
     mean = functools.partial(_mean_wave, speeds=speeds)
     return CrossTables(
         speeds,

@@ -4,14 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._correction import conserve
+from ._correction import Fluid, set_fluid
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
 from ._moments import fluid_moments
 from ._ornstein_uhlenbeck import ornstein_uhlenbeck, translate
 from ._profile import ProfileTables, kernel_averages, spherical_profile
-
-Fluid = tuple[Float[Array, ""], Float[Array, " d"], Float[Array, ""]]
 
 
 class Scattered(eqx.Module):
@@ -28,12 +26,6 @@ class Scattered(eqx.Module):
     light: Float[Array, ""]
     heavy: Float[Array, ""]
     amount: Float[Array, ""]
-
-
-def set_fluid(grid: VelocityGrid, f: Float[Array, "..."], fluid: Fluid) -> Float[Array, "..."]:
-    """`f` corrected to $(n, u, T)$; see `conserve`."""
-    n, u, temperature = fluid
-    return conserve(grid, f, n, n * u, 0.5 * n * (jnp.sum(u**2) + grid.dim * temperature))
 
 
 def scatter(

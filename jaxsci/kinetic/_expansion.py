@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ._kernels import Kernel
-from ._radial import directions, power_weights, radii
+from ._radial import directions, radii, speed_weights
 
 Density = Callable[[Float[Array, " d"]], Float[Array, ""]]
 
@@ -139,8 +139,8 @@ def light_forces(
     dtype = kernel.constant.dtype
     s, angular = (jnp.asarray(x, dtype) for x in directions(num_angles, dim, False))
     rho = radius * jnp.asarray(radii(num_radii, dim), dtype)
-    radial = power_weights(num_radii, dim, kernel.exponent, dtype)
-    radial = kernel.constant * radius ** (dim + kernel.exponent) * radial
+    reach = jnp.asarray(radius, dtype)
+    radial = kernel.constant * speed_weights(num_radii, dim, kernel.exponent, reach)
     # nu_k over C r^gamma; quadratures over the direction of deflection
     cosine = s @ s[0]
     share = angular * kernel.angular(cosine, dim)

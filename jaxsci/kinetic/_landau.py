@@ -9,11 +9,10 @@ import scipy.special
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._core import concrete
-from ._collisions import AbstractCollisions, derivative, fokker_planck
+from ._collisions import AbstractCollisions, derivative, fokker_planck, fokker_planck_flow
 from ._grid import VelocityGrid, scaled
 from ._moments import fluid_moments
-from ._ornstein_uhlenbeck import ornstein_uhlenbeck
-from ._radial import power_weights, radii, sphere_area
+from ._radial import radii, speed_weights, sphere_area
 from ._spectral import CollisionQuadrature, mode_length
 from ._validation import positive, scalar
 
@@ -109,11 +108,7 @@ class Landau(AbstractCollisions):
         rate = self.rate(grid, tables, f)
         carrier = lambda g: fokker_planck(grid, g, u, temperature)
         rest = lambda g: self.operator(grid, tables, g) - rate * carrier(g)
-
-        def flow(g, t):
-            variance = -temperature * jnp.expm1(-2 * rate * t)
-            return ornstein_uhlenbeck(grid, g, u, jnp.exp(-rate * t), variance)
-
+        flow = lambda g, t: fokker_planck_flow(grid, g, u, temperature, rate * t)
         if variant != "two-stage":
             return flow(f + time * rest(f), time)
         middle = flow(f + time / 2 * rest(f), time / 2)
@@ -122,9 +117,8 @@ class Landau(AbstractCollisions):
     def _kernel(self, grid: VelocityGrid, tables: LandauTables) -> list[list[Array]]:
         """The transform of $A_{ij}$ on $|z| \\le R$."""
         num, reach = tables.quadrature.num_radii, tables.quadrature.reach * grid.half_width
-        power = self.exponent + 2
-        radial = power_weights(num, grid.dim, power, grid.dtype)
-        radial = self.constant * sphere_area(grid.dim) * reach ** (grid.dim + power) * radial
+        radial = speed_weights(num, grid.dim, self.exponent + 2, reach)
+        radial = self.constant * sphere_area(grid.dim) * radial
         across, along = (jnp.tensordot(radial, t, axes=1) for t in (tables.across, tables.along))
         square = jnp.sum(grid.waves**2, axis=-1)
         unit = grid.waves / jnp.sqrt(jnp.where(square > 0, square, 1))[..., None]

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .._core import concrete
 from ._grid import VelocityGrid
-from ._validation import scalar
+from ._validation import positive
 
 
 class Moments(eqx.Module):
@@ -134,7 +133,7 @@ def maxwellian(
         ValueError: if density or temperature is not positive, or the velocity has another shape.
     """
     n, temperature = (
-        _positive(name, value, grid.dtype)
+        positive(f"maxwellian: {name}", value, "a gas has particles and they move.", grid.dtype)
         for name, value in (("density", density), ("temperature", temperature))
     )
     u = jnp.asarray(velocity, grid.dtype)
@@ -144,16 +143,6 @@ def maxwellian(
         )
     square = jnp.sum((grid.points - u) ** 2, axis=-1)
     return n * (2 * np.pi * temperature) ** (-grid.dim / 2) * jnp.exp(-square / (2 * temperature))
-
-
-def _positive(name: str, value: ArrayLike, dtype: jnp.dtype) -> Float[Array, ""]:
-    number = scalar(f"maxwellian: {name}", value, dtype)
-    if concrete(number) and not number > 0:
-        raise ValueError(
-            f"maxwellian: {name} must be positive, got {float(number):g}; a gas has particles and "
-            "they move."
-        )
-    return number
 
 
 def equilibrium(grid: VelocityGrid, f: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from ._expansion import Density, rate_density, speed
 from ._kernels import Kernel
-from ._radial import directions, power_weights, radii
+from ._radial import directions, radii, speed_weights
 
 
 def collide_at(
@@ -66,8 +66,8 @@ def collide_heavy_at(
     dim, dtype = w.shape[0], w.dtype
     sigma, weights = (jnp.asarray(x, dtype) for x in directions(num_angles, dim, False))
     rho = radius * jnp.asarray(radii(num_radii, dim), dtype)
-    radial = power_weights(num_radii, dim, kernel.exponent, dtype)
-    radial = kernel.constant * radius ** (dim + kernel.exponent) * radial
+    reach = jnp.asarray(radius, dtype)
+    radial = kernel.constant * speed_weights(num_radii, dim, kernel.exponent, reach)
     a = 1 / (1 + epsilon**2)
 
     def partner(size, s):

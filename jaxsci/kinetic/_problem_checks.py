@@ -40,7 +40,7 @@ def check_distribution(grid: VelocityGrid, f: Float[Array, "..."]) -> None:
         )
     if not concrete((grid, f)):
         return
-    density, _, temperature = host_fluid(grid, f)
+    density, velocity, temperature = host_fluid(grid, f)
     values = np.asarray(f)
     if not np.isfinite(values).all():
         raise ValueError("Species: the distribution is not finite; look for divisions by zero.")
@@ -53,7 +53,7 @@ def check_distribution(grid: VelocityGrid, f: Float[Array, "..."]) -> None:
             f"Species: the distribution is negative, {values.min():.3g} at the least; densities of "
             "particles are not."
         )
-    check_box("Species", grid, host_fluid(grid, f)[1], temperature)
+    check_box("Species", grid, velocity, temperature)
 
 
 def check_mixture(problem: Any) -> None:

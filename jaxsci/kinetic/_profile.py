@@ -12,8 +12,8 @@ from ._kernels import VariableHardSphere
 from ._radial import (
     even_analysis,
     even_values,
-    power_weights,
     radii,
+    speed_weights,
     sphere_area,
     spherical_wave,
 )
@@ -67,8 +67,8 @@ class SphericalProfile(eqx.Module):
 
     def moment(self, exponent: Float[Array, ""]) -> Float[Array, ""]:
         """$\\int_{|c| \\le L}|c|^\\gamma f\\,dc$, through the kink at zero."""
-        weights = power_weights(self.values.shape[0], self.dim, exponent, self.values.dtype)
-        return sphere_area(self.dim) * self.radius ** (self.dim + exponent) * weights @ self.values
+        weights = speed_weights(self.values.shape[0], self.dim, exponent, self.radius)
+        return sphere_area(self.dim) * weights @ self.values
 
 
 def spherical_profile(

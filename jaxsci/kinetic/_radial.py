@@ -65,6 +65,23 @@ def power_weights(num: int, dim: int, exponent: ArrayLike, dtype: jnp.dtype) -> 
     return 0.5 * moments @ analysis
 
 
+def speed_weights(
+    num: int, dim: int, exponent: Float[Array, ""], reach: Float[Array, ""]
+) -> Float[Array, " n"]:
+    """$\\sum_j w_jf(\\rho_j) = \\int_0^R\\rho^{d-1+\\gamma}f(\\rho)\\,d\\rho$, see `power_weights`.
+
+    Args:
+        num: the number of nodes.
+        dim: $d$.
+        exponent: $\\gamma$.
+        reach: $R$; its dtype is that of the weights.
+
+    Returns:
+        The weights at `reach * radii(num, dim)`.
+    """
+    return reach ** (dim + exponent) * power_weights(num, dim, exponent, reach.dtype)
+
+
 @functools.lru_cache(maxsize=32)
 def even_analysis(num: int, dim: int) -> np.ndarray:
     """From values at `radii` to coefficients of $P_k^{(0,a)}(2r^2 - 1)$, $a = d/2 - 1$.

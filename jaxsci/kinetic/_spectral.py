@@ -10,7 +10,7 @@ from jaxtyping import Array, Complex, Float
 
 from ._grid import VelocityGrid, scaled
 from ._kernels import Kernel, VariableSoftSphere
-from ._radial import directions, power_weights, radii, sphere_area, spherical_wave
+from ._radial import directions, radii, speed_weights, sphere_area, spherical_wave
 from ._validation import count
 
 
@@ -234,9 +234,9 @@ def _radial_weights(
 ) -> Float[Array, " r"]:
     """For $\\int_0^R C\\rho^{d-1+\\gamma}(\\cdot)\\,d\\rho$."""
     quadrature, gamma = tables.quadrature, kernel.exponent.astype(grid.dtype)
-    weights = power_weights(quadrature.num_radii, grid.dim, gamma, grid.dtype)
     reach = quadrature.reach * grid.half_width
-    return kernel.constant.astype(grid.dtype) * reach ** (grid.dim + gamma) * weights
+    weights = speed_weights(quadrature.num_radii, grid.dim, gamma, reach)
+    return kernel.constant.astype(grid.dtype) * weights
 
 
 def _loss_rate(
