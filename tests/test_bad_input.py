@@ -1,10 +1,11 @@
 """Bad input is an error that names argument, value and remedy, before any compilation."""
 
-import contextlib
+import functools
 
 import jax
 import jax.numpy as jnp
 import pytest
+import refusals
 
 from jaxsci import PrecisionWarning, gp, linalg, pde, solve, spectral
 
@@ -22,21 +23,7 @@ METHODS = {
 CORES = {"fit_line", "fit_tensor", "solve_and_judge", "solve_on_grid", "_solve", "_run_chunk"}
 EVERY = pytest.mark.parametrize("name", METHODS)
 
-
-@contextlib.contextmanager
-def refused(kind, *words):
-    """The error, all these words in its message, and no program compiled for the method's core."""
-    started = []
-    watch = lambda _, __, **names: started.append(names.get("fun_name", ""))
-    jax.monitoring.register_event_duration_secs_listener(watch)
-    try:
-        with pytest.raises(kind) as caught:
-            yield
-    finally:
-        jax.monitoring.unregister_event_duration_listener(watch)
-    missing = [word for word in words if word not in str(caught.value)]
-    assert not missing, f"{missing} not in: {caught.value}"
-    assert not [name for name in started if name.removeprefix("jit(").rstrip(")") in CORES]
+refused = functools.partial(refusals.refused, CORES)
 
 
 def test_the_watch_for_compilation_sees_a_core():

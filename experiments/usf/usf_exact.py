@@ -12,7 +12,6 @@ from jaxsci.diffusion import (
     AbstractNoise,
     Denoiser,
     FlowMatching,
-    MixtureDenoiser,
     Schedule,
     VPCosine,
     VPLinear,
@@ -25,22 +24,13 @@ from jaxsci.diffusion import (
     unipc,
 )
 from jaxsci.diffusion._outputs import Output
+from jaxsci.diffusion._reference import smooth_mixture, uneven_schedule
 
 _SOLVERS = {
     "dpm_solver_pp 2": lambda g: dpm_solver_pp(g, 2, lower_order_final=False),
     "third order": lambda g: dpm_solver_pp(g, 3, exact=True, lower_order_final=False),
     "unipc 3": lambda g: unipc(g, 3, lower_order_final=False),
 }
-
-
-def smooth_mixture(dtype: str = "float64") -> MixtureDenoiser:
-    """Three wide modes in the plane."""
-    angles = np.array([0.3, 1.2, 2.0])
-    basis = np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, :, None]
-    means = np.array([[0.6, 0.1], [-0.5, 0.4], [0.1, -0.7]])
-    wide, narrow = np.array([[0.5], [0.4], [0.3]]) ** 2, np.array([0.3, 0.35, 0.4]) ** 2
-    fields = (np.log([0.5, 0.3, 0.2]), means, basis, wide, narrow)
-    return MixtureDenoiser(*(jnp.asarray(field, dtype) for field in fields))
 
 
 def _noise(num: int = 16, dtype: str = "float64") -> Array:
@@ -112,17 +102,12 @@ def gradient_error() -> float:
 
 def uneven_difference(ratio: float, order: int) -> float:
     """float32 against float64 on 60 steps whose lengths are random up to a ratio; NaN if lost."""
-    random = np.random.default_rng(4)
-    parts = np.cumsum(np.exp(random.uniform(-np.log(ratio), 0, 60)))
-    grid = np.append(0.0, parts / parts[-1]) * np.log(80 / 0.002) - np.log(80)
-    orders = jnp.asarray(np.minimum(np.arange(60) + 1, order))
-    ends = []
-    for dtype in ("float64", "float32"):
-        times = jnp.asarray(grid.astype("float32"), dtype)  # the same times in both
-        schedule = Schedule(times, order=orders, corrector=True)
-        start = _noise(16, "float32").astype(dtype)
-        ends.append(np.asarray(integrate(smooth_mixture(dtype), schedule, start), np.float64))
-    return float(np.abs(ends[1] - ends[0]).max())
+    schedule, start = uneven_schedule(order, ratio), _noise(16, "float32")
+    ends = [
+        integrate(smooth_mixture(dtype), schedule.astype(dtype), start.astype(dtype))
+        for dtype in ("float64", "float32")
+    ]
+    return float(np.abs(np.asarray(ends[1], np.float64) - np.asarray(ends[0])).max())
 
 
 class _Counting(AbstractDenoiser):

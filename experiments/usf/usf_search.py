@@ -1,5 +1,6 @@
 """How much better a searched schedule is than the best fixed sampler on noises it has not seen."""
 
+import functools
 import statistics
 import time
 from typing import Any
@@ -16,21 +17,14 @@ from jaxsci.diffusion import (
     Combined,
     Schedule,
     ScheduleSearch,
-    VPLinear,
     candidate_names,
     candidates,
     dpm_solver,
     heun,
-    log_snr_grid,
-    rho_grid,
-    time_grid,
 )
+from jaxsci.diffusion._candidates import GRIDS as EDM_GRIDS
 
-GRIDS = {
-    "rho7": lambda n: rho_grid(EDM(), n),
-    "log_snr": lambda n: log_snr_grid(EDM(), n),
-    "time": lambda n: time_grid(EDM(), n, VPLinear()),
-}
+GRIDS = {name: functools.partial(make, EDM()) for name, make in EDM_GRIDS.items()}
 
 
 def search_problem(

@@ -8,21 +8,12 @@ from diffusion_models import smooth_mixture, start_noise
 
 from jaxsci import diffusion
 from jaxsci.diffusion import EDM, AbstractDenoiser, Schedule, VPLinear, integrate
+from jaxsci.diffusion._reference import uneven_schedule
 
 STEPS = 60
 coefficients = jax.jit(diffusion.compile_schedule)
 stable_orders = jax.jit(diffusion.stable_orders)
 amplification = jax.jit(diffusion.amplification)
-
-
-def uneven(order, ratio, seed=4):
-    """Correctors, and steps whose lengths differ up to this ratio; times that float32 can hold."""
-    random = np.random.default_rng(seed)
-    parts = np.cumsum(np.exp(random.uniform(-np.log(ratio), 0, STEPS)))
-    grid = np.append(0.0, parts / parts[-1]) * np.log(80 / 0.002) - np.log(80)
-    times = jnp.asarray(grid.astype("float32"), "float64")
-    orders = jnp.asarray(np.minimum(np.arange(STEPS) + 1, order))
-    return Schedule(times, order=orders, corrector=True)
 
 
 class SingleModel(AbstractDenoiser):
@@ -47,9 +38,9 @@ def ends(schedule):
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_uneven_schedules_in_float32(order):
     """Within 5e-4 of float64: ratios of 20 as they are, of 1,000 with orders that are stable."""
-    far = [stable_orders(uneven(order, 1000, seed)) for seed in range(3)]
+    far = [stable_orders(uneven_schedule(order, 1000, seed)) for seed in range(3)]
     assert all(order == 1 or one.order.max() > 1 for one in far)
-    for schedule in [uneven(order, 20), *far]:
+    for schedule in [uneven_schedule(order, 20), *far]:
         double, single, _ = ends(schedule)
         assert np.isfinite(single).all()
         np.testing.assert_allclose(single, double, rtol=0, atol=5e-4)
@@ -59,7 +50,7 @@ def test_coefficients_keep_their_digits_in_float32():
     """Ratios of 1,000, where weights reach a million: their error is that of rounding."""
     for order in (2, 3, 4):
         for seed in range(3):
-            schedule = uneven(order, 1000, seed)
+            schedule = uneven_schedule(order, 1000, seed)
             exact, found = coefficients(schedule), coefficients(schedule.astype("float32"))
             for name in ("data", "corrector_data"):
                 a, b = (np.asarray(getattr(c, name), "float64") for c in (exact, found))
@@ -73,7 +64,7 @@ def test_what_is_lost_is_lost_in_the_values_of_the_model():
     lost = []
     for order in (2, 3):
         for seed in range(4):
-            schedule = uneven(order, 1000, seed)
+            schedule = uneven_schedule(order, 1000, seed)
             assert float(amplification(schedule).max()) > 50
             double, single, mixed = ends(schedule)
             assert np.isfinite(single).all()
@@ -94,7 +85,7 @@ def test_named_samplers_are_stable_as_they_are():
             same = stable_orders(schedule)
             np.testing.assert_array_equal(same.order, schedule.order)
             np.testing.assert_array_equal(same.corrector, schedule.corrector)
-    raw = uneven(4, 1000)
+    raw = uneven_schedule(4, 1000)
     for limit in (3.0, 30.0):
         lowered = stable_orders(raw, limit)
         assert float(amplification(lowered).max()) <= limit < float(amplification(raw).max())

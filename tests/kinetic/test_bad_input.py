@@ -1,10 +1,10 @@
 """Each documented error, with the argument, the number and the remedy in its message."""
 
-import contextlib
+import functools
 
-import jax
 import jax.numpy as jnp
 import pytest
+import refusals
 
 from jaxsci import kinetic, solve
 
@@ -13,21 +13,8 @@ F = kinetic.maxwellian(GRID, 1.0, 0.0, 1.0)
 GAS = kinetic.Species(GRID, F, kinetic.BGK())
 
 
-@contextlib.contextmanager
-def refused(kind, *words):
-    """The error, all these words in its message, and nothing of a method compiled."""
-    started = []
-    watch = lambda _, __, **names: started.append(names.get("fun_name", ""))
-    jax.monitoring.register_event_duration_secs_listener(watch)
-    try:
-        with pytest.raises(kind) as caught:
-            yield
-    finally:
-        jax.monitoring.unregister_event_duration_listener(watch)
-    missing = [word for word in words if word not in str(caught.value)]
-    assert not missing, f"{missing} not in: {caught.value}"
-    cores = {"_run_mixture", "_run_relaxation", "_run", "between_species"}
-    assert not [name for name in started if name.removeprefix("jit(").rstrip(")") in cores]
+CORES = {"_run_mixture", "_run_relaxation", "_run", "between_species"}
+refused = functools.partial(refusals.refused, CORES)
 
 
 def mixture(epsilon=0.1, end=1.0, **options):
