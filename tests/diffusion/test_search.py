@@ -161,6 +161,9 @@ def test_an_interrupted_combined_search_goes_on_from_its_checkpoint(
     for found, exact in zip(jax.tree.leaves(whole.value), jax.tree.leaves(straight.value)):
         np.testing.assert_array_equal(found, exact)
     np.testing.assert_array_equal(whole.stats["stage_loss"], straight.stats["stage_loss"])
+    fewer = dataclasses.replace(method, times=dataclasses.replace(TIMES, num_starts=1))
+    with pytest.raises(ValueError, match="belongs to another run"):
+        solve(problem, fewer, key=key)
 
 
 def test_the_relaxed_objective_moves_starts_within_their_ball(problem):
