@@ -13,6 +13,7 @@ from ._correction import limit_positive as limit_positive
 from ._correction import restore as restore
 from ._direct import between_species as between_species
 from ._direct_explicit import DirectExplicit as DirectExplicit
+from ._flow import MixtureFlow as MixtureFlow
 from ._grid import Interpolant as Interpolant
 from ._grid import VelocityGrid as VelocityGrid
 from ._kernels import VariableHardSphere as VariableHardSphere
@@ -39,3 +40,6 @@ from ._spectral import SpectralTables as SpectralTables
 from ._spectral import boltzmann as boltzmann
 from ._spectral import collision_rate as collision_rate
 from ._spectral import spectral_tables as spectral_tables
+from ._walls import AbstractWall as AbstractWall
+from ._walls import Diffuse as Diffuse
+from ._walls import Specular as Specular

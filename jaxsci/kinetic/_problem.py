@@ -9,7 +9,12 @@ from ._collisions import AbstractCollisions, Boltzmann
 from ._direct import between_species, resolved_quadrature
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
-from ._problem_checks import check_distribution, check_horizon, check_mixture
+from ._problem_checks import (
+    check_distribution,
+    check_homogeneous,
+    check_horizon,
+    check_mixture,
+)
 from ._spectral import CollisionQuadrature
 from ._validation import cast, positive, scalar
 
@@ -19,7 +24,7 @@ class Species(eqx.Module):
 
     Attributes:
         grid: the velocity grid; in scaled velocities for the heavy species of a mixture.
-        distribution: $f$ at the points of the grid.
+        distribution: $f$ at the points of the grid; in space, with an axis of cells before.
         collisions: within the species; Maxwell molecules by default.
     """
 
@@ -66,6 +71,7 @@ class BoltzmannRelaxation(AbstractProblem):
             "BoltzmannRelaxation: knudsen", knudsen, "small values are stiff, not zero.", dtype
         )
         check_horizon("BoltzmannRelaxation", self.start, self.end)
+        check_homogeneous("BoltzmannRelaxation", species)
 
     def residual(
         self,

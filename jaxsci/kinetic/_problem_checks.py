@@ -9,9 +9,11 @@ from scipy.special import erfc, gamma
 from .._core import concrete
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
+from ._walls import AbstractWall
 
 _OUTSIDE = 1e-6  # of the mass may lie beyond the box
 _ALIASED = 1e-3  # of the transform of a Maxwellian may be left at the highest wave
+_FEWEST_CELLS = 3  # slopes look at both neighbours
 _NEGATIVE = 1e-3  # of the largest value: rounding and ringing, not a mistake
 
 
@@ -34,14 +36,18 @@ def check_distribution(grid: VelocityGrid, f: Float[Array, "..."]) -> None:
     Raises:
         ValueError: saying what is wrong, with the number.
     """
-    if f.shape != grid.shape:
+    if f.shape[-grid.dim :] != grid.shape or f.ndim > grid.dim + 1:
         raise ValueError(
-            f"Species: distribution must have the shape {grid.shape} of the grid, got {f.shape}."
+            f"Species: distribution must have the shape {grid.shape} of the grid, or one axis of "
+            f"cells before it, got {f.shape}."
         )
-    if not concrete((grid, f)):
-        return
-    density, velocity, temperature = host_fluid(grid, f)
-    values = np.asarray(f)
+    if concrete((grid, f)):
+        for values in np.asarray(f).reshape(-1, *grid.shape):
+            _check_values(grid, values)
+
+
+def _check_values(grid: VelocityGrid, values: np.ndarray) -> None:
+    density, velocity, temperature = host_fluid(grid, values)
     if not np.isfinite(values).all():
         raise ValueError("Species: the distribution is not finite; look for divisions by zero.")
     if not density > 0:
@@ -63,32 +69,94 @@ def check_mixture(problem: Any) -> None:
         ValueError: if dimensions or dtypes differ, or a box is too small.
         TypeError: if the kernel between the species is not `VariableHardSphere`.
     """
+    for species in (problem.light, problem.heavy):
+        check_homogeneous("DisparateMassMixture", species)
+    _check_pair("DisparateMassMixture", problem)
+
+
+def check_homogeneous(name: str, species: Any) -> None:
+    """One distribution, not one a cell.
+
+    Raises:
+        ValueError: with the shape.
+    """
+    if species.distribution.shape != species.grid.shape:
+        raise ValueError(
+            f"{name}: the distribution of a gas without space has the shape {species.grid.shape} "
+            f"of its grid, got {species.distribution.shape}; MixtureFlow takes one a cell."
+        )
+
+
+def check_flow(problem: Any) -> None:
+    """As `check_mixture`, in every cell, and the walls.
+
+    Raises:
+        ValueError: if the species differ in their cells, or one wall is periodic alone.
+        TypeError: if a wall is no wall.
+    """
+    shapes = [s.distribution.shape for s in (problem.light, problem.heavy)]
+    cells = [shape[0] if len(shape) > s.grid.dim else 0 for shape, s in
+             zip(shapes, (problem.light, problem.heavy))]  # fmt: skip
+    if cells[0] != cells[1] or cells[0] < _FEWEST_CELLS:
+        raise ValueError(
+            "MixtureFlow: both distributions need a first axis of as many cells, at least "
+            f"{_FEWEST_CELLS}, got the shapes {shapes[0]} and {shapes[1]}."
+        )
+    walls = problem.walls
+    if walls is not None and not (
+        isinstance(walls, tuple)
+        and len(walls) == 2
+        and all(isinstance(wall, AbstractWall) for wall in walls)
+    ):
+        raise TypeError(
+            "MixtureFlow: walls must be None (periodic) or a pair of Specular or Diffuse, got "
+            f"{walls!r}."
+        )
+    faces = cells[0] + (walls is not None)
+    if problem.odd is not None and problem.odd.shape != (faces, *problem.light.grid.shape):
+        raise ValueError(
+            f"MixtureFlow: odd must have the shape {(faces, *problem.light.grid.shape)} of "
+            f"distributions at the faces, got {problem.odd.shape}."
+        )
+    _check_pair("MixtureFlow", problem)
+
+
+def _check_pair(name: str, problem: Any) -> None:
     light, heavy = problem.light.grid, problem.heavy.grid
     if (light.dim, light.dtype) != (heavy.dim, heavy.dtype):
         raise ValueError(
-            "DisparateMassMixture: both grids must have the same dim and dtype, got "
+            f"{name}: both grids must have the same dim and dtype, got "
             f"{light.dim}, {light.dtype} and {heavy.dim}, {heavy.dtype}."
         )
     if not isinstance(problem.cross, VariableHardSphere):
         raise TypeError(
-            "DisparateMassMixture: cross must be a VariableHardSphere, got "
+            f"{name}: cross must be a VariableHardSphere, got "
             f"{type(problem.cross).__name__}: the exact scattering flow needs one rate for all "
             "harmonics. VariableSoftSphere is for collisions within a species."
         )
     if concrete((problem.light, problem.heavy, problem.epsilon)):
-        _check_equilibrium(problem)
+        cells = (
+            np.asarray(s.distribution).reshape(-1, *s.grid.shape)
+            for s in (problem.light, problem.heavy)
+        )
+        for pair in zip(*cells):
+            _check_equilibrium(name, (light, heavy), float(problem.epsilon), pair)
 
 
-def _check_equilibrium(problem: Any) -> None:
-    species = (problem.light, problem.heavy)
-    (n, u, warm), (m, w, cold) = (host_fluid(s.grid, s.distribution) for s in species)
-    eps, dim = float(problem.epsilon), problem.light.grid.dim
+def _check_equilibrium(
+    name: str,
+    grids: tuple[VelocityGrid, VelocityGrid],
+    eps: float,
+    pair: tuple[np.ndarray, np.ndarray],
+) -> None:
+    (n, u, warm), (m, w, cold) = (host_fluid(*each) for each in zip(grids, pair))
+    dim = grids[0].dim
     common = (m * w + eps * n * u) / (m + eps**2 * n)
     drift = n * m / (m + eps**2 * n) * np.sum((u - eps * w) ** 2)
     final = (n * warm + m * cold + drift / dim) / (n + m)
     hottest = max(warm + np.sum((u - eps * w) ** 2) / dim, final)  # behind the initial layer
-    check_box("DisparateMassMixture (light)", species[0].grid, eps * common, hottest)
-    check_box("DisparateMassMixture (heavy)", species[1].grid, common, max(cold, final))
+    check_box(f"{name} (light)", grids[0], eps * common, hottest)
+    check_box(f"{name} (heavy)", grids[1], common, max(cold, final))
 
 
 def check_box(name: str, grid: VelocityGrid, velocity: np.ndarray, temperature: float) -> None:
@@ -117,7 +185,7 @@ def check_box(name: str, grid: VelocityGrid, velocity: np.ndarray, temperature: 
         )
 
 
-def host_fluid(grid: VelocityGrid, f: Array) -> tuple[float, np.ndarray, float]:
+def host_fluid(grid: VelocityGrid, f: Array | np.ndarray) -> tuple[float, np.ndarray, float]:
     """$(n, u, T)$ in numpy, so that nothing is compiled.
 
     Args:
