@@ -14,6 +14,10 @@ from ._correction import restore as restore
 from ._direct import between_species as between_species
 from ._direct_explicit import DirectExplicit as DirectExplicit
 from ._flow import MixtureFlow as MixtureFlow
+from ._flow_solution import FlowSolution as FlowSolution
+from ._flow_step import FlowState as FlowState
+from ._flow_step import FlowStep as FlowStep
+from ._flow_step import flow_step as flow_step
 from ._grid import Interpolant as Interpolant
 from ._grid import VelocityGrid as VelocityGrid
 from ._kernels import VariableHardSphere as VariableHardSphere
@@ -29,6 +33,7 @@ from ._moments import equilibrium as equilibrium
 from ._moments import fluid_moments as fluid_moments
 from ._moments import maxwellian as maxwellian
 from ._moments import moments as moments
+from ._parity import LightState as LightState
 from ._problem import BoltzmannRelaxation as BoltzmannRelaxation
 from ._problem import DisparateMassMixture as DisparateMassMixture
 from ._problem import Species as Species

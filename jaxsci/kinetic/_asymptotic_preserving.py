@@ -8,6 +8,9 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 from .._core import AbstractMethod
 from ._collisions import AbstractCollisions
 from ._correction import limit_positive, restore
+from ._flow import MixtureFlow
+from ._flow_solution import FlowSolution, run_flow
+from ._flow_step import check_flight, flow_step
 from ._grid import VelocityGrid
 from ._march import TimeLevels
 from ._mixture_step import MixtureStep, mixture_step
@@ -16,6 +19,7 @@ from ._record import record_mixture, record_relaxation
 from ._relaxation import check_variant
 from ._solution import MixtureSolution, RelaxationSolution
 from ._spectral import CollisionQuadrature
+from ._validation import count
 
 
 class AsymptoticPreserving(AbstractMethod):
@@ -28,7 +32,9 @@ class AsymptoticPreserving(AbstractMethod):
     of relative error $O(\\varepsilon^2)$ in anisotropic moments: for $\\varepsilon$ up to a tenth;
     `DirectExplicit` is for larger ones. Temperatures and velocities of Maxwell molecules are exact.
 
-    For `BoltzmannRelaxation` it is `relax` alone, of order 1, or 2 for "two-stage".
+    For `BoltzmannRelaxation` it is `relax` alone, of order 1, or 2 for "two-stage". For
+    `MixtureFlow` see `FlowStep`: the step is bounded by the flight of the heavy species through a
+    cell, whatever $\\varepsilon$.
 
     Attributes:
         num_steps: $n$.
@@ -37,9 +43,11 @@ class AsymptoticPreserving(AbstractMethod):
         store_every: keep distributions every so many steps; the last by default.
         limiter: cut negative values and restore the invariants after each step.
         quadrature: of the relative velocity.
+        sweeps: in space, how often a step solves for the light flight; each after the first
+            shortens the lag of its collisions with itself.
     """
 
-    accepts: ClassVar[tuple[type, ...]] = (DisparateMassMixture, BoltzmannRelaxation)
+    accepts: ClassVar[tuple[type, ...]] = (DisparateMassMixture, BoltzmannRelaxation, MixtureFlow)
 
     num_steps: int = eqx.field(static=True)
     variant: str = eqx.field(static=True)
@@ -47,6 +55,7 @@ class AsymptoticPreserving(AbstractMethod):
     store_every: int | None = eqx.field(static=True)
     limiter: bool = eqx.field(static=True)
     quadrature: CollisionQuadrature
+    sweeps: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -56,25 +65,36 @@ class AsymptoticPreserving(AbstractMethod):
         store_every: int | None = None,
         limiter: bool = False,
         quadrature: CollisionQuadrature | None = None,
+        sweeps: int = 1,
     ):
         check_variant("AsymptoticPreserving", variant)
         TimeLevels("AsymptoticPreserving", num_steps, first_step, store_every)
         self.num_steps, self.variant, self.first_step = num_steps, variant, first_step
         self.store_every, self.limiter = store_every, limiter
         self.quadrature = CollisionQuadrature() if quadrature is None else quadrature
+        count("AsymptoticPreserving: sweeps", sweeps, 1)
+        self.sweeps = sweeps
 
     def run(
-        self, problem: DisparateMassMixture | BoltzmannRelaxation, *, key: Array | None = None
-    ) -> MixtureSolution | RelaxationSolution:
+        self,
+        problem: DisparateMassMixture | BoltzmannRelaxation | MixtureFlow,
+        *,
+        key: Array | None = None,
+    ) -> MixtureSolution | RelaxationSolution | FlowSolution:
         """See `AbstractMethod.run`; no random numbers are drawn.
 
         Raises:
-            ValueError: if `first_step` is longer than the span of the problem.
+            ValueError: if `first_step` is longer than the span of the problem, or in space a heavy
+                particle would fly further than a cell in one step.
         """
         levels = TimeLevels(
             "AsymptoticPreserving", self.num_steps, self.first_step, self.store_every
         )
         times = levels(problem.start, problem.end)
+        if isinstance(problem, MixtureFlow):
+            check_flight(problem, times)
+            step = flow_step(problem, self.quadrature, self.variant, self.limiter, self.sweeps)
+            return run_flow(step, problem, times, levels.store_every)
         if isinstance(problem, DisparateMassMixture):
             step = mixture_step(problem, self.quadrature, self.variant, self.limiter)
             start = (problem.light.distribution, problem.heavy.distribution)

@@ -1,5 +1,7 @@
 """Collisions between the species as exactly conservative flows: scattering, then exchange."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -35,6 +37,7 @@ def scatter(
     epsilon: Float[Array, ""],
     f: tuple[Float[Array, "..."], Float[Array, "..."]],
     time: Float[Array, ""],
+    hold: Callable[[Float[Array, "..."]], Float[Array, "..."]],
 ) -> tuple[tuple[Float[Array, "..."], Float[Array, "..."]], Scattered]:
     """$\\varepsilon^{-2}n_HS_u$ solved exactly, with the recoil of the heavy species.
 
@@ -54,6 +57,7 @@ def scatter(
         epsilon: the root of the mass ratio.
         f: the two distributions.
         time: $\\Delta t$.
+        hold: puts back what scattering is to leave as it is; the identity for all of it.
 
     Returns:
         The two distributions, not yet corrected, and what became of the gases.
@@ -64,7 +68,7 @@ def scatter(
     center = epsilon * (m * second + epsilon * n * first) / total
     profile = spherical_profile(light_grid, tables, f[0], center)
     amount = time * total / ((1 + epsilon**2) * epsilon**2)
-    scattered = _decay(light_grid, f[0], profile, center, kernel, amount)
+    scattered = hold(_decay(light_grid, f[0], profile, center, kernel, amount))
     arrived = fluid_moments(light_grid, scattered)[1]
     recoil = epsilon * n / m * (first - arrived)
     released = _drift_energy(n, m, epsilon, first, second)

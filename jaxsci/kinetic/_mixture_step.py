@@ -1,5 +1,7 @@
 """One asymptotic-preserving collision step of a mixture in one place; `vmap` takes many cells."""
 
+import functools
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
@@ -7,8 +9,10 @@ from jaxtyping import Array, Float, PyTree
 from ._collisions import AbstractCollisions
 from ._correction import limit_positive
 from ._exchange import exchange, scatter
+from ._flow import MixtureFlow
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
+from ._parity import even_part, odd_part
 from ._problem import DisparateMassMixture
 from ._profile import ProfileTables, profile_tables
 from ._spectral import CollisionQuadrature
@@ -38,6 +42,8 @@ class MixtureStep(eqx.Module):
         stiffness: $(\\varepsilon^{-p}, \\varepsilon^{-q})$.
         variant: see `relax`.
         limiter: whether to keep distributions from being negative.
+        hold_odd: leave the part of $f_L$ odd in $v_1$, and with it the momentum along $x$, as it
+            is: in space it is moved and scattered between the cells.
     """
 
     grids: tuple[VelocityGrid, VelocityGrid]
@@ -49,6 +55,7 @@ class MixtureStep(eqx.Module):
     stiffness: tuple[Float[Array, ""], Float[Array, ""]]
     variant: str = eqx.field(static=True)
     limiter: bool = eqx.field(static=True)
+    hold_odd: bool = eqx.field(static=True, default=False)
 
     def __call__(self, light: Float[Array, "..."], heavy: Float[Array, "..."], time: Array) -> Pair:
         """Both distributions after `time`.
@@ -62,9 +69,12 @@ class MixtureStep(eqx.Module):
             The two distributions.
         """
         cross = (self.grids, self.profile, self.cross, self.epsilon)
-        f, scattered = scatter(*cross, (light, heavy), time)
+        hold = functools.partial(_with_odd, light) if self.hold_odd else lambda f: f
+        f, scattered = scatter(*cross, (light, heavy), time, hold)
         f = self._collide(f, time)
-        light, heavy = exchange(*cross, f, scattered, time)
+        light, heavy = exchange(*cross, (hold(f[0]), f[1]), scattered, time)
+        if self.hold_odd:
+            light = even_part(light)
         if self.limiter:
             light, heavy = (limit_positive(g, h) for g, h in zip(self.grids, (light, heavy)))
         return light, heavy
@@ -79,12 +89,17 @@ class MixtureStep(eqx.Module):
         return light, heavy
 
 
+def _with_odd(of, f):
+    return odd_part(of) + even_part(f)
+
+
 def mixture_step(
-    problem: DisparateMassMixture,
+    problem: DisparateMassMixture | MixtureFlow,
     quadrature: CollisionQuadrature,
     variant: str = "exponential",
     limiter: bool = False,
     num_radii: int | None = None,
+    hold_odd: bool = False,
 ) -> MixtureStep:
     """The step of a problem.
 
@@ -94,6 +109,7 @@ def mixture_step(
         variant: see `relax`.
         limiter: whether to keep distributions from being negative.
         num_radii: of spherical means; by default $3N/2$.
+        hold_odd: see `MixtureStep`.
 
     Returns:
         The step.
@@ -112,4 +128,5 @@ def mixture_step(
         (jnp.power(eps, -problem.light_exponent), jnp.power(eps, -problem.heavy_exponent)),
         variant,
         limiter,
+        hold_odd,
     )
