@@ -83,6 +83,19 @@ class VelocityGrid(eqx.Module):
         """$\\sum_i f_i h^d$ over the last `dim` axes."""
         return jnp.sum(f, axis=tuple(range(-self.dim, 0))) * self.cell_volume
 
+    def waves_at(self, x: Float[Array, " d"]) -> Complex[Array, "..."]:
+        """$e^{ik\\cdot x}$ of every mode, $\\cos k_ix_i$ for the highest of an axis.
+
+        The highest mode of an axis stands for both signs of $k_i$; with one of them a distribution
+        would lose its symmetries.
+        """
+        found = jnp.ones((), jnp.result_type(self.dtype, jnp.complex64))
+        for i in range(self.dim):
+            k = self.wave_numbers(half=i == self.dim - 1)
+            sine = jnp.where(jnp.arange(k.shape[0]) == self.num_points // 2, 0, jnp.sin(k * x[i]))
+            found = found[..., None] * jax.lax.complex(jnp.cos(k * x[i]), sine)
+        return found
+
     def transform(self, f: Float[Array, "..."]) -> Complex[Array, "..."]:
         """The discrete Fourier transform over the last `dim` axes (half of it: f is real)."""
         return jnp.fft.rfftn(f, axes=tuple(range(-self.dim, 0)))
@@ -110,9 +123,7 @@ class Interpolant(eqx.Module):
     def __call__(self, v: Float[Array, " d"]) -> Float[Array, ""]:
         """The value at one velocity."""
         grid = self.grid
-        phase = jnp.tensordot(grid.waves, v - grid.axis[0], axes=1)
-        wave = jnp.real(self.coefficients) * jnp.cos(phase)
-        wave = wave - jnp.imag(self.coefficients) * jnp.sin(phase)
+        wave = jnp.real(self.coefficients * grid.waves_at(v - grid.axis[0]))
         twice = jnp.asarray(multiplicity(grid.num_points), grid.dtype)
         return jnp.sum(twice * wave) / grid.num_points**grid.dim
 

@@ -62,8 +62,5 @@ def translate(
     Returns:
         The distribution after the move.
     """
-    waves = grid.waves
-    phase = waves @ shift
-    damping = jnp.exp(-jnp.asarray(variance, f.dtype) * jnp.sum(waves**2, axis=-1) / 2)
-    coefficients = scaled(damping, grid.transform(f))
-    return grid.back(coefficients * jax.lax.complex(jnp.cos(phase), -jnp.sin(phase)))
+    damping = jnp.exp(-jnp.asarray(variance, f.dtype) * jnp.sum(grid.waves**2, axis=-1) / 2)
+    return grid.back(scaled(damping, grid.transform(f)) * grid.waves_at(-shift))

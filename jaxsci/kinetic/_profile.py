@@ -85,9 +85,7 @@ def spherical_profile(
     Returns:
         The profile up to the radius $L$, where spheres begin to meet the images of the box.
     """
-    coefficients = grid.transform(f)
-    phase = grid.waves @ (center - grid.axis[0])
-    wave = jnp.real(coefficients) * jnp.cos(phase) - jnp.imag(coefficients) * jnp.sin(phase)
+    wave = jnp.real(grid.transform(f) * grid.waves_at(center - grid.axis[0]))
     values = jnp.tensordot(tables.wave, wave, axes=grid.dim)
     return SphericalProfile(tables.analysis @ values, values, grid.half_width, grid.dim)
 
