@@ -169,6 +169,19 @@ def _mixture(p):
     return kinetic.DisparateMassMixture(light, heavy, p / 5, 0.3, cross)
 
 
+def _flow(p):
+    """Of three cells; also the walls depend on p."""
+    contrast = jnp.asarray([0.0, 1.0, 0.5], p.dtype)[:, None, None]
+    both = ((1.0, 0.9, 2 * p), (1.5, 0.7, p))
+    light, heavy = (
+        kinetic.Species(grid, f * (1 + 0.2 * p * contrast), kinetic.BGK(rate))
+        for (grid, f), rate in ((_gas(p, n, warm), rate) for n, warm, rate in both)
+    )
+    walls = (kinetic.Diffuse(0.9 * p), kinetic.Specular())
+    cross = kinetic.VariableHardSphere(1.0, p)
+    return kinetic.MixtureFlow(light, heavy, p / 5, 0.05, p, walls, cross)
+
+
 def _stretched_gas(p):
     collisions = kinetic.Boltzmann(kinetic.VariableHardSphere(p, 1.0))
     return kinetic.BoltzmannRelaxation(kinetic.Species(*_gas(p, 1.0, 0.9), collisions), p)
@@ -404,6 +417,14 @@ ROWS += (
         _mixture,
         kinetic.AsymptoticPreserving(2, quadrature=kinetic.CollisionQuadrature(6, 4)),
         lambda solution: solution.light.temperature[-1] + jnp.sum(solution.value[1] ** 2),
+        warns=False,
+        pmap=True,
+    ),
+    Row(
+        "AsymptoticPreserving in space",
+        _flow,
+        kinetic.AsymptoticPreserving(2),
+        lambda solution: solution.light.temperature[-1, 1] + jnp.sum(solution.value[1][0] ** 2),
         warns=False,
         pmap=True,
     ),

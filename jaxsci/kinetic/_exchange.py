@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ._correction import Fluid, set_fluid
 from ._grid import VelocityGrid
 from ._kernels import VariableHardSphere
-from ._moments import fluid_moments
+from ._moments import collision_invariants, fluid_moments
 from ._ornstein_uhlenbeck import ornstein_uhlenbeck, translate
 from ._profile import ProfileTables, kernel_averages, spherical_profile
 
@@ -69,7 +69,8 @@ def scatter(
     profile = spherical_profile(light_grid, tables, f[0], center)
     amount = time * total / ((1 + epsilon**2) * epsilon**2)
     scattered = hold(_decay(light_grid, f[0], profile, center, kernel, amount))
-    arrived = fluid_moments(light_grid, scattered)[1]
+    # over the density before: what is held keeps its momentum to rounding
+    arrived = collision_invariants(light_grid, scattered)[1] / n
     recoil = epsilon * n / m * (first - arrived)
     released = _drift_energy(n, m, epsilon, first, second)
     released = released - _drift_energy(n, m, epsilon, arrived, second + recoil)

@@ -89,12 +89,13 @@ class VelocityGrid(eqx.Module):
         The highest mode of an axis stands for both signs of $k_i$; with one of them a distribution
         would lose its symmetries.
         """
-        found = jnp.ones((), jnp.result_type(self.dtype, jnp.complex64))
-        for i in range(self.dim):
-            k = self.wave_numbers(half=i == self.dim - 1)
-            sine = jnp.where(jnp.arange(k.shape[0]) == self.num_points // 2, 0, jnp.sin(k * x[i]))
-            found = found[..., None] * jax.lax.complex(jnp.cos(k * x[i]), sine)
-        return found
+        factors = [self._waves_along(i, x[i]) for i in range(self.dim)]
+        return functools.reduce(lambda product, factor: product[..., None] * factor, factors)
+
+    def _waves_along(self, i: int, x: Array) -> Complex[Array, " m"]:
+        k = self.wave_numbers(half=i == self.dim - 1)
+        sine = jnp.where(jnp.arange(k.shape[0]) == self.num_points // 2, 0, jnp.sin(k * x))
+        return jax.lax.complex(jnp.cos(k * x), sine)
 
     def transform(self, f: Float[Array, "..."]) -> Complex[Array, "..."]:
         """The discrete Fourier transform over the last `dim` axes (half of it: f is real)."""

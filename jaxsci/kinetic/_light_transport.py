@@ -1,5 +1,6 @@
 """Flight of the light species: parities on a staggered mesh, implicit, whatever the mass ratio."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -46,10 +47,13 @@ def transport(
     Source: parities as in S. Jin, L. Pareschi, G. Toscani, SIAM J. Numer. Anal. 38 (2000) 913;
     staggered as in M. Lemou, L. Mieussens, SIAM J. Sci. Comput. 31 (2008) 334.
     """
-    periodic, latest = walls is None, state
-    for _ in range(sweeps):
+    periodic = walls is None
+
+    def sweep(latest, _):
         collisions = collide_faces(step, latest, heavy, width, periodic)
-        latest = _implicit(step, state, latest.odd, collisions, time, width, walls)
+        return _implicit(step, state, latest.odd, collisions, time, width, walls), None
+
+    latest, _ = jax.lax.scan(sweep, state, None, length=sweeps)
     v = first_component(step.grids[0])
     even = state.even - time / width * v * outflow(latest.odd, periodic)
     given = _momentum_given(step, state.odd, latest, time / width, periodic)

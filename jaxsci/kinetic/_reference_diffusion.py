@@ -42,9 +42,7 @@ class FixedScatterers(NamedTuple):
         Returns:
             The amplitudes of density and of temperature times density.
         """
-        index = [
-            (a, b) for a in range(self.degree + 1) for b in range(0, self.degree + 1 - a, 2)
-        ]
+        index = [(a, b) for a in range(self.degree + 1) for b in range(0, self.degree + 1 - a, 2)]
         first = np.zeros(len(index))
         first[index.index((0, 0))] = 1.0
         phi = scipy.linalg.expm(time * self._generator(index)) @ first

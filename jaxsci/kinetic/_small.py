@@ -1,6 +1,7 @@
 """Linear systems of a few rows, written out: nothing of LAPACK to batch."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -21,5 +22,6 @@ def solve_small(
     for i in range(matrix.shape[0]):
         determinant = determinant * rows[i, i]
         pivot = rows[i] / rows[i, i]
-        rows = (rows - rows[:, i : i + 1] * pivot).at[i].set(pivot)
+        this = np.arange(matrix.shape[0])[:, None] == i
+        rows = jnp.where(this, pivot, rows - rows[:, i : i + 1] * pivot)
     return rows[:, matrix.shape[0] :], determinant

@@ -39,6 +39,11 @@ class Diffuse(AbstractWall):
             "use Specular for a wall without a temperature.",
         )
         self.velocity = jnp.asarray(velocity, self.temperature.dtype)
+        if self.velocity.shape not in ((), (1,), (2,)):
+            raise ValueError(
+                "Diffuse: velocity must be a number or one along each direction of the wall, got "
+                f"the shape {self.velocity.shape}."
+            )
 
     def emitted(self, grid: VelocityGrid, scale: ArrayLike = 1.0) -> Float[Array, "..."]:
         """$M_w$ of density one.

@@ -13,7 +13,7 @@ F = kinetic.maxwellian(GRID, 1.0, 0.0, 1.0)
 GAS = kinetic.Species(GRID, F, kinetic.BGK())
 
 
-CORES = {"_run_mixture", "_run_relaxation", "_run", "between_species"}
+CORES = {"_run_mixture", "_run_relaxation", "_run", "run_flow", "between_species"}
 refused = functools.partial(refusals.refused, CORES)
 
 
@@ -103,3 +103,48 @@ def test_both_species_live_in_one_space():
     solid = kinetic.Species(grid, kinetic.maxwellian(grid, 1.0, 0.0, 1.0), kinetic.BGK())
     with refused(ValueError, "same dim", "2", "3"):
         kinetic.DisparateMassMixture(GAS, solid, 0.1, 1.0)
+
+
+CELLS = kinetic.Species(GRID, jnp.stack([F] * 4), kinetic.BGK())
+
+
+def flow(**options):
+    return kinetic.MixtureFlow(CELLS, CELLS, 0.1, 1.0, **options)
+
+
+def test_walls_have_a_temperature():
+    for wrong in (0.0, -1.0):
+        with refused(ValueError, "Diffuse", "temperature", "positive", f"{wrong:g}", "Specular"):
+            kinetic.Diffuse(wrong)
+    with refused(TypeError, "walls", "periodic", "pair of Specular or Diffuse"):
+        flow(walls=kinetic.Specular())
+    with refused(ValueError, "Diffuse", "velocity", "(3,)"):
+        kinetic.Diffuse(1.0, jnp.zeros(3))
+
+
+def test_space_has_cells():
+    with refused(ValueError, "MixtureFlow", "cells", "(24, 24)"):
+        kinetic.MixtureFlow(GAS, CELLS, 0.1, 1.0)
+    few = kinetic.Species(GRID, CELLS.distribution[:2], kinetic.BGK())
+    with refused(ValueError, "at least 3", "(2, 24, 24)"):
+        kinetic.MixtureFlow(few, few, 0.1, 1.0)
+    with refused(ValueError, "DisparateMassMixture", "(4, 24, 24)", "MixtureFlow takes one a cell"):
+        kinetic.DisparateMassMixture(CELLS, CELLS, 0.1, 1.0)
+    with refused(ValueError, "BoltzmannRelaxation", "(4, 24, 24)"):
+        kinetic.BoltzmannRelaxation(CELLS, 1.0)
+    with refused(ValueError, "length", "positive", "0"):
+        flow(length=0.0)
+    with refused(ValueError, "odd", "(4, 24, 24)", "(3, 24, 24)"):
+        flow(odd=CELLS.distribution[:3])
+    hollow = CELLS.distribution.at[2].set(-F)
+    with refused(ValueError, "density must be positive", "-1"):
+        kinetic.Species(GRID, hollow)
+
+
+def test_heavy_particles_cross_one_cell_in_a_step():
+    with refused(ValueError, "heavy particles", "0.25", "num_steps = 27", "fewer cells"):
+        solve(flow(), kinetic.AsymptoticPreserving(10))
+    with refused(ValueError, "sweeps", "at least 1", "0"):
+        kinetic.AsymptoticPreserving(10, sweeps=0)
+    with refused(TypeError, "DirectExplicit", "MixtureFlow", "DisparateMassMixture"):
+        solve(flow(), kinetic.DirectExplicit(10))
