@@ -18,8 +18,8 @@ class FixedScatterers(NamedTuple):
     v\\cdot\\nabla\\phi_+),$$
     scattering, and the exchange of energy as `exchange` has it. In normalised Hermite polynomials
     $h_a(v_1)h_b(v_2)$ it is a linear system: $v_1$ couples neighbours in $a$, the last term is
-    $-(a + b)$, and $\\bar\\phi$ projects on $\\sum_k\\binom nk\\mathrm{He}_{2k}\\mathrm{He}_{2n-2k}$,
-    the Laguerre polynomials of $|v|^2/2$.
+    $-(a + b)$, and $\\bar\\phi$ projects on the Laguerre polynomials of $|v|^2/2$,
+    $\\sum_k\\binom nk\\mathrm{He}_{2k}\\mathrm{He}_{2n-2k}$.
 
     Attributes:
         epsilon: $\\varepsilon$.
