@@ -68,7 +68,7 @@ class FixedScatterers(NamedTuple):
             k = np.arange(n + 1)
             size = comb(n, k) * np.exp(0.5 * (gammaln(2 * k + 1) + gammaln(2 * n - 2 * k + 1)))
             size /= np.linalg.norm(size)
-            rows = [place[2 * j, 2 * n - 2 * j] for j in k]
+            rows = [place[2 * j, 2 * n - 2 * j] for j in range(n + 1)]
             mean[np.ix_(rows, rows)] = np.outer(size, size)
         return mean
 
