@@ -16,8 +16,13 @@ AVERAGES = 1e-7  # relative
 ENTROPY = 1e-12
 LOWEST = -1e-8
 GRADIENT = 1e-6
+SPACE_CONSERVATION = 1e-11
+SPACE_LIMIT = 0.9  # order in the width of cells
+DIFFUSION = 1.8  # order in the width of cells, for every epsilon
 TIMES_CHEAPER = 1000.0
 VMAP = 1.0
 
 EPSILONS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
+TUBE = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+WAVES = (1.0, 3e-1, 1e-1, 1e-2, 1e-4, 1e-6)
 EXPONENTS = (0.0, 0.5, 1.0)

@@ -16,6 +16,7 @@ from typing import Any
 import ap_boltzmann_mixture as mixtures
 import ap_boltzmann_operators as operators
 import ap_boltzmann_rows as asked
+import ap_boltzmann_space as space
 import jax.numpy as jnp
 import numpy as np
 from ap_boltzmann_expansion import expansion_errors
@@ -29,6 +30,8 @@ class Settings:
 
     costs: bool = True
     """measure times and the rivals"""
+    space: bool = True
+    """the tube and the waves of light particles"""
     use: bool = True
     """the inverse problem and the sweep"""
     pictures: bool = True
@@ -55,7 +58,10 @@ def main(settings: Settings, run: Run) -> dict[str, Any]:
         "maxwell": _maxwell(settings, run),
     }
     if settings.quick:
-        return metrics
+        return metrics | {"waves": _waves((1e-6,), (8, 16), run)}
+    if settings.space:
+        metrics["tube"] = _tube(settings, run)
+        metrics["waves"] = _waves(asked.WAVES, (8, 16, 32), run)
     metrics |= {
         "order_in_time": _orders(run),
         "limit": _limit(run),
@@ -155,6 +161,43 @@ def _limit(run: Run) -> dict[str, Any]:
         run.accept(Row.at_most(f"{label}: conservation", kept, asked.CONSERVATION))
     print(f"limit: {found}", flush=True)
     return {str(exponent): report for exponent, report in found.items()}
+
+
+def _tube(settings: Settings, run: Run) -> dict[str, Any]:
+    reports = {f"{eps:g}": space.tube_report(eps) for eps in asked.TUBE}
+    reports |= {f"{eps:g}, mirrors": space.tube_report(eps, True) for eps in (1e-1, 1e-6)}
+    worst = max(report["conservation"] for report in reports.values())
+    lowest = min(report["lowest"] for report in reports.values())
+    least = min(min(report["density"], report["temperature"]) for report in reports.values())
+    span = f"tube, eps={asked.TUBE[0]:g} to {asked.TUBE[-1]:g}"
+    run.accept(Row.at_most(f"{span}: mass, momentum, energy", worst, asked.SPACE_CONSERVATION))
+    run.accept(Row.at_least(f"{span}: min f", lowest, 0.0))
+    run.accept(Row.at_least(f"{span}: least density and temperature", least, 0.0))
+    smooth, jumps = (space.limit_errors(width, (50, 100, 200)) for width in (0.08, None))
+    label = "smooth tube, eps=1e-6, against the limit equations: order in dx"
+    for order in smooth["kinetic_orders"]:
+        run.accept(Row.at_least(label, order, asked.SPACE_LIMIT))
+    distances = space.limit_distances(asked.TUBE)
+    for name, part in (("smooth", smooth), ("jumps", jumps), ("distances", distances)):
+        print(f"tube, {name}: {part}", flush=True)
+    for name, report in reports.items():
+        print(f"tube, eps={name}: {report}", flush=True)
+    if settings.pictures:
+        from ap_boltzmann_pictures import draw_tube
+
+        run.save_figure("tube", draw_tube)
+    distances = {f"{eps:g}": values for eps, values in distances.items()}
+    return {"reports": reports, "smooth": smooth, "jumps": jumps, "distances": distances}
+
+
+def _waves(epsilons: tuple[float, ...], counts: tuple[int, ...], run: Run) -> dict[str, Any]:
+    found = {eps: space.wave_errors(eps, counts) for eps in epsilons}
+    for eps, report in found.items():
+        for name, order in zip(("density", "energy"), report["orders"][-1]):
+            label = f"waves of light particles, eps={eps:g}, {name}: order in dx"
+            run.accept(Row.at_least(label, order, asked.DIFFUSION))
+        print(f"waves, eps={eps:g}: {report}", flush=True)
+    return {f"{eps:g}": report for eps, report in found.items()}
 
 
 def _entropy(settings: Settings, run: Run) -> dict[str, Any]:
