@@ -25,6 +25,7 @@ from ._kernels import VariableSoftSphere as VariableSoftSphere
 from ._landau import Landau as Landau
 from ._limit_equations import LimitEquations as LimitEquations
 from ._limit_equations import LimitSolution as LimitSolution
+from ._limit_flow import LimitFlowSolution as LimitFlowSolution
 from ._mixture_step import MixtureStep as MixtureStep
 from ._mixture_step import mixture_step as mixture_step
 from ._moments import Moments as Moments

@@ -22,6 +22,11 @@ from ._validation import positive, scalar
 class AbstractCollisions(eqx.Module):
     """$Q(f)$ of one species; its invariants are mass, momentum and energy."""
 
+    @property
+    def temperature_exponent(self) -> Float[Array, ""] | float:
+        """$\\alpha$: at the same shape of the distribution, rates scale as $nT^\\alpha$."""
+        return 0.0
+
     def tables(self, grid: VelocityGrid, quadrature: CollisionQuadrature) -> PyTree[Array]:
         """Arrays that depend on counts alone, computed once and passed to compiled code."""
         return None
@@ -60,6 +65,11 @@ class Boltzmann(AbstractCollisions):
     """
 
     kernel: Kernel
+
+    @property
+    def temperature_exponent(self) -> Float[Array, ""] | float:
+        """Half the exponent of the kernel."""
+        return self.kernel.exponent / 2
 
     def tables(self, grid: VelocityGrid, quadrature: CollisionQuadrature) -> PyTree[Array]:
         """See `AbstractCollisions.tables`."""

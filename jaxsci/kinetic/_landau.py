@@ -62,6 +62,11 @@ class Landau(AbstractCollisions):
                 "Coulomb forces."
             )
 
+    @property
+    def temperature_exponent(self) -> Float[Array, ""] | float:
+        """$\\gamma/2$: the tensor scales as $T^{\\gamma/2+1}$, two derivatives take one power."""
+        return self.exponent / 2
+
     def tables(self, grid: VelocityGrid, quadrature: CollisionQuadrature) -> PyTree[Array]:
         """See `AbstractCollisions.tables`; only the radii of the quadrature are used."""
         across, along = _host_tables(grid.num_points, grid.dim, quadrature)
