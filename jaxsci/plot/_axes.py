@@ -1,6 +1,9 @@
 """Axes to draw on; the only place that asks for matplotlib."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 MEAN, BAND, TRUTH = "#1f4e79", "#8fb8de", "#c0392b"
 
@@ -20,6 +23,41 @@ def new_axes(width: float = 6.0, height: float = 4.0) -> Any:
     Raises:
         ImportError: if matplotlib is missing; the message says how to install it.
     """
+    return tidy(_figure(width, height).add_subplot())
+
+
+def new_panels(
+    heights: Sequence[float] = (1.0,), columns: int = 1, width: float = 6.0, height: float = 4.0
+) -> np.ndarray:
+    """Rows and columns of axes on one figure; a column shares its abscissa, a row its ordinate.
+
+    Args:
+        heights: of the rows, relative to each other.
+        columns: how many.
+        width: of the figure, in inches.
+        height: of the figure, in inches.
+
+    Returns:
+        matplotlib `Axes`, shape `(len(heights), columns)`.
+
+    Raises:
+        ImportError: if matplotlib is missing; the message says how to install it.
+    """
+    panels = _figure(width, height).subplots(
+        len(heights), columns, sharex="col", sharey="row", height_ratios=heights, squeeze=False
+    )
+    for axes in panels.flat:
+        tidy(axes)
+    return panels
+
+
+def tidy(axes: Any) -> Any:
+    """Take away the upper and the right border."""
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -27,10 +65,4 @@ def new_axes(width: float = 6.0, height: float = 4.0) -> Any:
             "jaxsci.plot needs matplotlib, which is not installed. To get it:\n"
             '  pip install "jaxsci[plot]"'
         ) from error
-    return tidy(Figure(figsize=(width, height), layout="constrained").add_subplot())
-
-
-def tidy(axes: Any) -> Any:
-    """Take away the upper and the right border."""
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+    return Figure(figsize=(width, height), layout="constrained")
