@@ -16,7 +16,7 @@ from ._light_transport import transport
 from ._mixture_step import MixtureStep, mixture_step
 from ._moments import fluid_moments
 from ._ornstein_uhlenbeck import translate
-from ._parity import LightState, faces_to_cells
+from ._parity import LightState, faces_to_cells, limit_odd
 from ._spectral import CollisionQuadrature
 
 
@@ -66,8 +66,11 @@ class FlowStep(eqx.Module):
         )
         even, heavy = jax.vmap(self._push)(light.even, heavy, given)
         odd = self.collide.epsilon * faces_to_cells(light.odd, self.walls is None)
-        moved = jax.vmap(self.collide, (0, 0, None))(even + odd, heavy, time)
-        return FlowState(LightState(moved[0], light.odd), moved[1])
+        even, heavy = jax.vmap(self.collide, (0, 0, None))(even + odd, heavy, time)
+        light = LightState(even, light.odd)
+        if self.collide.limiter:
+            light = limit_odd(self.collide.grids[0], light, self.collide.epsilon)
+        return FlowState(light, heavy)
 
     def _push(self, even, heavy, momentum):
         """The heavy gas of a cell takes up momentum, the light one pays for the work."""

@@ -59,3 +59,27 @@ def faces_to_cells(a: Float[Array, "faces ..."], periodic: bool) -> Float[Array,
 def outflow(a: Float[Array, "faces ..."], periodic: bool) -> Float[Array, "cells ..."]:
     """Right face less left face of each cell."""
     return jnp.roll(a, -1, axis=0) - a if periodic else a[1:] - a[:-1]
+
+
+def limit_odd(grid: VelocityGrid, state: LightState, epsilon: Float[Array, ""]) -> LightState:
+    """$\\varepsilon|j| \\le r$ on both sides of each face, so that $f_L \\ge 0$ in all cells.
+
+    The momentum of what is cut is given to velocities that have room, each in proportion to it.
+
+    Args:
+        grid: the velocity grid.
+        state: with $r \\ge 0$.
+        epsilon: $\\varepsilon$.
+
+    Returns:
+        The state with the odd part within the bound, and its momentum as long as there is room.
+    """
+    periodic = state.odd.shape[0] == state.even.shape[0]
+    inside = 1 - 8 * jnp.finfo(grid.dtype).eps  # so that rounding makes nothing negative
+    bound = inside * jnp.minimum(*neighbours(state.even, periodic)) / epsilon
+    cut = jnp.clip(state.odd, -bound, bound)
+    v = first_component(grid)
+    room = jnp.sign(v) * (bound - jnp.abs(cut))
+    lost, most = grid.integrate(v * (state.odd - cut)), grid.integrate(v * room)
+    share = jnp.clip(lost / jnp.where(most > 0, most, 1), -1, 1)
+    return LightState(state.even, cut + share.reshape(-1, *[1] * grid.dim) * room)

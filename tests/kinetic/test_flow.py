@@ -107,6 +107,7 @@ def test_everything_is_kept_to_rounding_and_nothing_is_negative(epsilon):
     assert set(found.defects) == {"light_mass", "heavy_mass", "energy", "momentum"}
     assert max(float(jnp.max(defect)) for defect in found.defects.values()) < 1e-13
     assert float(found.stats["min_value"]) >= 0.0
+    assert min(float(jnp.min(f)) for f in found.value) >= 0.0
     moved = found.light.density[-1] - found.light.density[0]
     assert float(jnp.max(jnp.abs(moved))) > 0.05
     unlimited = solve(flow(epsilon, 4), AP(4))
