@@ -1,11 +1,12 @@
-"""Pictures: epochal relaxation, and equilibration times."""
+"""Pictures: epochal relaxation, equilibration times, the tube."""
 
 from typing import Any
 
 import numpy as np
+from ap_boltzmann_space import tube
 
-from jaxsci import plot
-from jaxsci.kinetic import MixtureSolution
+from jaxsci import plot, solve
+from jaxsci.kinetic import BGK, AsymptoticPreserving, LimitEquations, MixtureSolution
 
 
 def draw_epochs(solutions: dict[float, MixtureSolution]) -> Any:
@@ -28,3 +29,16 @@ def draw_equilibration(sweep: dict[str, np.ndarray]) -> Any:
     axes.set(xlabel="mass ratio", ylabel="time to 1/e of $T_L - T_H$")
     axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return axes.figure
+
+
+def draw_tube() -> Any:
+    """The tube with jumps at two mass ratios over the limit equations."""
+    law, panels = BGK(2.0), None
+    for epsilon, line in ((1e-1, ":"), (1e-6, "-")):
+        found = solve(tube(epsilon, 100, law), AsymptoticPreserving(100, limiter=True))
+        label = f"$\\varepsilon$ = {epsilon:g},"
+        panels = plot.plot_flow(found, label=label, line=line, axes=panels)
+    limit = solve(tube(1.0, 400, law), LimitEquations(800))
+    panels = plot.plot_flow(limit, label="limit,", line="--", axes=panels)
+    panels[0].legend(frameon=False, fontsize="x-small", ncols=3)
+    return panels[0].figure

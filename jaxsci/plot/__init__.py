@@ -8,6 +8,7 @@ from ._diffusion import plot_solver_errors as plot_solver_errors
 from ._diffusion import plot_trajectories as plot_trajectories
 from ._fields import plot_field_1d as plot_field_1d
 from ._fields import plot_field_2d as plot_field_2d
+from ._flow import plot_flow as plot_flow
 from ._relaxation import plot_defects as plot_defects
 from ._relaxation import plot_entropy as plot_entropy
 from ._relaxation import plot_epochs as plot_epochs

@@ -165,3 +165,39 @@ def test_what_the_pictures_of_distributions_cannot_show(problem, mixture):
     sweep = eqx.tree_at(lambda s: s.stored, mixture, tuple(f[None] for f in mixture.stored))
     with pytest.raises(ValueError, match=r"stores \[\(1, 4, 24, 24\).*one element of a sweep"):
         plot.plot_distributions(problem, sweep)
+
+
+@pytest.fixture(scope="module")
+def tube():
+    grid = kinetic.VelocityGrid(16, 5.3)
+    shares = (1.0, 1.0, 0.5, 0.5)
+    f = jnp.stack([kinetic.maxwellian(grid, share, 0.0, 0.9) for share in shares])
+    gas = kinetic.Species(grid, f, kinetic.BGK())
+    return kinetic.MixtureFlow(gas, gas, 0.1, 0.1)
+
+
+def test_a_flow_over_its_limit(tube):
+    found = solve(tube, kinetic.AsymptoticPreserving(4))
+    limit = solve(tube, kinetic.LimitEquations(8))
+    panels = plot.plot_flow(found, label="kinetic")
+    again = plot.plot_flow(limit, line="--", axes=panels)
+    assert list(again) == list(panels)
+    assert [len(panel.lines) for panel in panels] == [4, 3, 4]  # one velocity in the limit
+    light, heavy = panels[1].lines[:2]
+    np.testing.assert_allclose(light.get_ydata(), found.light.velocity[-1, :, 0] / 0.1)
+    np.testing.assert_allclose(heavy.get_ydata(), found.heavy.velocity[-1, :, 0])
+    np.testing.assert_allclose(panels[2].lines[2].get_ydata(), limit.temperatures[0][-1])
+    assert panels[0].get_legend_handles_labels()[1] == [
+        "kinetic light", "kinetic heavy", "light", "heavy",
+    ]  # fmt: skip
+    start = plot.plot_flow(found, level=0)
+    np.testing.assert_allclose(start[0].lines[0].get_ydata(), [1.0, 1.0, 0.5, 0.5], rtol=1e-4)
+
+
+def test_a_flow_needs_three_axes_and_one_run(tube):
+    found = solve(tube, kinetic.AsymptoticPreserving(4))
+    with pytest.raises(ValueError, match=r"axes must be three, got the shape \(2,\)"):
+        plot.plot_flow(found, axes=plot.new_panels((1, 1))[:, 0])
+    sweep = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), found)
+    with pytest.raises(ValueError, match=r"sweep of shape \(2,\)"):
+        plot.plot_flow(sweep)
