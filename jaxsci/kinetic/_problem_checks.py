@@ -175,7 +175,8 @@ def check_box(name: str, grid: VelocityGrid, velocity: np.ndarray, temperature: 
             f"temperature {temperature:.4g} lies outside half_width = {width:g}. Take half_width = "
             f"{needed:.3g}, and more points."
         )
-    left = np.exp(-0.5 * temperature * (np.pi / float(grid.spacing)) ** 2)
+    spacing = 2 * width / grid.num_points  # `grid.spacing` is an array of its trace inside `jit`
+    left = np.exp(-0.5 * temperature * (np.pi / spacing) ** 2)
     if left > _ALIASED:
         count = int(2 * np.ceil(np.sqrt(2 * np.log(1e6)) * width / (np.pi * deviation)))
         raise ValueError(

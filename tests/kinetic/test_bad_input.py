@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import pytest
 import refusals
@@ -148,3 +149,12 @@ def test_heavy_particles_cross_one_cell_in_a_step():
         kinetic.AsymptoticPreserving(10, sweeps=0)
     with refused(TypeError, "DirectExplicit", "MixtureFlow", "DisparateMassMixture"):
         solve(flow(), kinetic.DirectExplicit(10))
+
+
+def test_a_mixture_can_be_stated_inside_a_compiled_function():
+    end = lambda end: mixture(end=end).end + 0 * kinetic.Species(GRID, F).grid.half_width
+    assert jax.jit(end)(2.0) == 2.0
+    coarse = kinetic.VelocityGrid(8, 7.0)
+    f = kinetic.maxwellian(coarse, 1.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"too coarse.*Take 24 points"):
+        jax.jit(lambda x: x * kinetic.Species(coarse, f).grid.half_width)(1.0)
