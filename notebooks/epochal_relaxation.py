@@ -17,7 +17,7 @@
 # $\varepsilon^2$ be the ratio of the masses. The light species loses its anisotropy after a time
 # $\varepsilon^2$, the heavy one after $\varepsilon$, and their temperatures meet after a time of
 # order one. A method that follows the first epoch everywhere never arrives at the last. Here one
-# method does all three. Every number printed below is asserted in its cell.
+# method does all three. What is claimed below is asserted in its cell.
 
 # %%
 import os
@@ -147,7 +147,7 @@ truncated, full = off(solve(problem, preserving)), off(solve(problem, explicit))
 print(f"anisotropies: exact {traceless[0]:.4f} and {traceless[1]:.4f}")
 print("AsymptoticPreserving: T off by {:.0e}, anisotropy by {:.1e}".format(*truncated))
 print("DirectExplicit: T off by {:.0e}, anisotropy by {:.1e}".format(*full))
-assert 0.002 < truncated[1] < 0.006
+assert 0.05 < truncated[1] / traceless[1] < 0.08
 assert full[1] < truncated[1] / 20
 assert max(truncated[0], full[0]) < 1e-4
 
@@ -198,7 +198,7 @@ ours = step_seconds(0.02, preserving, 1.0)
 needed = [steps_needed(eps) for eps in ratios]
 for eps, seconds, count in zip(ratios, direct, needed):
     print(f"epsilon {eps}: a direct step {seconds:.2f} s, at least {count} of them until t = 1")
-print(f"a step of AsymptoticPreserving {1e3 * ours:.1f} ms, as long as you like")
+print(f"a step of AsymptoticPreserving {1e3 * ours:.1f} ms")
 assert 0.6 < direct[0] / direct[1] < 1.6
 assert 90 < needed[1] / needed[0] < 110
 assert direct[1] > 20 * ours
@@ -303,7 +303,7 @@ assert gap < 1e-13
 # %%
 square = np.sum(np.asarray(GRID.points) ** 2, axis=-1)
 gas = kinetic.BoltzmannRelaxation(kinetic.Species(GRID, bkw(square, 0.0, 2)[0]), 1.0)
-errors, bounds = {}, {"two-stage": 2e-4, "exponential": 2e-3, "penalised": 2e-2}
+errors, bounds = {}, {"two-stage": 2e-4, "exponential": 2e-3, "penalised": 5e-3}
 for variant in ("two-stage",) if SMALL else bounds:
     sol = solve(gas, kinetic.AsymptoticPreserving(10, variant))
     errors[variant] = float(jnp.abs(sol.value - bkw(square, 1.0, 2)[0]).max())
