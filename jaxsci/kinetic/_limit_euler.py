@@ -1,4 +1,4 @@
-"""The flow of the limit: two-temperature Euler equations by slopes, HLL fluxes and Heun steps."""
+"""The flow of the limit: two-temperature Euler equations by slopes, HLLC fluxes and Heun steps."""
 
 from typing import NamedTuple
 
@@ -50,14 +50,17 @@ class EulerFlow(eqx.Module):
     $$\\partial_tE_L + \\partial_x(u_1E_L) = -p_L\\,\\partial_xu_1, \\qquad
     \\partial_tE + \\partial_x(u_1(E + p_L + p_H)) = 0.$$
 
-    Slopes of densities, velocity and pressures with the limiter of van Leer, HLL fluxes, steps of
-    Heun. The work uses the velocity that the fluxes carry, $u_* = (S_Ru^- - S_Lu^+)/(S_R - S_L)$,
-    so that a light gas at rest in a uniform state is compressed adiabatically. At walls $u_1$ is
-    mirrored: nothing passes.
+    Slopes of densities, velocity and pressures with the limiter of van Leer, steps of Heun, and
+    HLLC fluxes, which leave layers of different temperature alone where the sum of pressures is
+    constant. $E_L$ is carried like $n$, and its work uses the velocity $u_*$ that carries both, so
+    that a uniform light gas is compressed adiabatically. At walls $u_1$ is mirrored: nothing
+    passes.
 
     Attributes:
         cell_width: $\\Delta x$.
         periodic: or between two walls.
+
+    Source: E. Toro, M. Spruce, W. Speares, Shock Waves 4 (1994) 25.
     """
 
     cell_width: Float[Array, ""]
@@ -75,7 +78,7 @@ class EulerFlow(eqx.Module):
         change = jnp.diff(values, axis=0)
         slope = _van_leer(change[:-1], change[1:])
         left, right = (values[1:-1] + slope / 2)[:-1], (values[1:-1] - slope / 2)[1:]
-        flux, velocity = _hll(left, right)
+        flux, velocity = _hllc(left, right)
         found = -jnp.diff(flux, axis=0) / self.cell_width
         work = state.pressures[0] * jnp.diff(velocity) / self.cell_width
         n, m, light, energy = (found[:, i] for i in range(4))
@@ -137,15 +140,27 @@ def _flux(
     return carried.at[:, 3].add(pressure * normal).at[:, 4].add(pressure)
 
 
-def _hll(
+def _hllc(
     left: Float[Array, "faces k"], right: Float[Array, "faces k"]
 ) -> tuple[Float[Array, "faces k"], Float[Array, " faces"]]:
-    """$(S_RF^- - S_LF^+ + S_LS_R(U^+ - U^-))/(S_R - S_L)$ and $u_*$."""
-    before, after = _conserved(left), _conserved(right)
-    sounds, normals = (_sound(left), _sound(right)), (left[:, 4], right[:, 4])
-    slow = jnp.minimum(0, jnp.minimum(normals[0] - sounds[0], normals[1] - sounds[1]))
-    fast = jnp.maximum(0, jnp.maximum(normals[0] + sounds[0], normals[1] + sounds[1]))
-    width = fast - slow
-    low, high, both = slow[:, None], fast[:, None], width[:, None]
-    mixed = high * _flux(left, before) - low * _flux(right, after) + low * high * (after - before)
-    return mixed / both, (fast * normals[0] - slow * normals[1]) / width
+    """$F_K + S_K(U_K^* - U_K)$ of the side $K$ that the contact comes from, and $u_*$."""
+    sides = jnp.stack([left, right])
+    sound, normal = _sound(sides), sides[..., 4]
+    ends = jnp.stack([jnp.min(normal - sound, axis=0), jnp.max(normal + sound, axis=0)])
+    inflow = sides[..., 1] * (ends - normal)
+    pressure = sides[..., 2] + sides[..., 3]
+    push = pressure - normal * inflow
+    contact = (push[1] - push[0]) / (inflow[0] - inflow[1])
+    ahead = contact >= 0
+    pick = lambda pair: jnp.where(ahead.reshape((-1,) + (1,) * (pair.ndim - 2)), *pair)
+    values, end, normal, inflow, pressure = map(pick, (sides, ends, normal, inflow, pressure))
+    share = (end - normal) / (end - contact)
+    moved = jnp.where(ahead, jnp.minimum(end, 0), jnp.maximum(end, 0))
+    conserved = _conserved(values)
+    middle = share[:, None] * conserved
+    gained = (
+        (contact - normal) * share * (values[:, 1] * contact + pressure * values[:, 1] / inflow)
+    )
+    middle = middle.at[:, 3].add(gained).at[:, 4].set(share * values[:, 1] * contact)
+    flux = _flux(values, conserved) + moved[:, None] * (middle - conserved)
+    return flux, normal + moved * (share - 1)
