@@ -42,7 +42,9 @@ class FlowStep(eqx.Module):
     3. `MixtureStep` in every cell, which leaves the odd part as it is.
 
     Masses, momentum and energy are kept to rounding; a step is of first order in $\\Delta t$ and
-    of second in $\\Delta x$, and has no bound from $\\varepsilon$.
+    of second in $\\Delta x$, and has no bound from $\\varepsilon$. The odd part is found with
+    rounding over $\\varepsilon$: float32 keeps five digits of the fields at
+    $\\varepsilon = 10^{-3}$, three at $10^{-6}$.
 
     Attributes:
         collide: the step of the homogeneous mixture, with `hold_odd`.
