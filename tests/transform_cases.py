@@ -170,16 +170,14 @@ def _mixture(p):
 
 
 def _flow(p):
-    """Of three cells; also the walls depend on p."""
-    contrast = jnp.asarray([0.0, 1.0, 0.5], p.dtype)[:, None, None]
-    both = ((1.0, 0.9, 2 * p), (1.5, 0.7, p))
+    """As `_mixture`, in three cells of which one is denser, between a mirror and a warm wall."""
+    mixture, profile = _mixture(p), jnp.asarray([1.0, 1.2, 1.0], p.dtype)[:, None, None]
     light, heavy = (
-        kinetic.Species(grid, f * (1 + 0.2 * p * contrast), kinetic.BGK(rate))
-        for (grid, f), rate in ((_gas(p, n, warm), rate) for n, warm, rate in both)
+        kinetic.Species(s.grid, profile * s.distribution, s.collisions)
+        for s in (mixture.light, mixture.heavy)
     )
-    walls = (kinetic.Diffuse(0.9 * p), kinetic.Specular())
-    cross = kinetic.VariableHardSphere(1.0, p)
-    return kinetic.MixtureFlow(light, heavy, p / 5, 0.05, p, walls, cross)
+    walls = (kinetic.Specular(), kinetic.Diffuse(p + 0.3))
+    return kinetic.MixtureFlow(light, heavy, p / 5, 0.2, 1 + p, walls, mixture.cross)
 
 
 def _stretched_gas(p):
@@ -423,7 +421,7 @@ ROWS += (
     Row(
         "AsymptoticPreserving in space",
         _flow,
-        kinetic.AsymptoticPreserving(2),
+        kinetic.AsymptoticPreserving(3),
         lambda solution: solution.light.temperature[-1, 1] + jnp.sum(solution.value[1][0] ** 2),
         warns=False,
         pmap=True,
@@ -443,6 +441,13 @@ ROWS += (
         lambda solution: solution.value[0] - solution.value[1],
         warns=False,
         pmap=True,
+    ),
+    Row(
+        "LimitEquations flow",
+        _flow,
+        kinetic.LimitEquations(2),
+        lambda solution: jnp.sum(solution.value[2][0] ** 2) + jnp.sum(solution.value[1]),
+        warns=False,
     ),
 )
 

@@ -83,7 +83,7 @@ def check_limit_flow(problem: MixtureFlow, times: Float[Array, " n"]) -> None:
         ValueError: with the exponent, or with the number of steps that it takes.
     """
     exponent = problem.light_exponent
-    if concrete(exponent) and not exponent == 2:
+    if concrete(exponent) and float(exponent) != 2:
         raise ValueError(
             f"LimitEquations: light_exponent must be 2 in space, got {float(exponent):g}: only "
             "there do collisions within the light species and with the heavy one act together in "
