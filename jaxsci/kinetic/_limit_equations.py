@@ -60,13 +60,16 @@ class LimitEquations(AbstractMethod):
     \\partial_tE_H + \\partial_x(u_1(E_H + p_H)) = -u_1\\partial_xp_L + S,$$
     $E_L = \\tfrac d2p_L$, $E_H = \\tfrac m2|u|^2 + \\tfrac d2p_H$, and the fluxes $J$, $Q$ of
     `SonineTransport`: `EulerFlow`, the exchange and `LightDiffusion` one after the other, of order
-    two. Both walls stop $u_1$ and $J$. `Specular` ones stop heat, at `Diffuse` ones $T_L = T_w$;
-    the heavy gas does not conduct and keeps its temperature and its velocity along the wall.
+    two; where diffusion is far faster than a step the order in $\\Delta t$ falls towards one. Both
+    walls stop $u_1$ and $J$. `Specular` ones stop heat, at `Diffuse` ones $T_L = T_w$; the heavy
+    gas does not conduct and keeps its temperature and its velocity along the wall.
 
     Attributes:
         num_steps: levels after the first.
         first_step: geometric levels from this step on, or equal ones.
-        num_polynomials: in space, of the distribution behind $J$ and $Q$.
+        num_polynomials: in space, of the distribution behind $J$ and $Q$. Two are exact for a cross
+            kernel of Maxwell molecules and BGK within; among hard spheres four leave half a percent
+            in the diffusion and two percent in the conduction, six a third of that.
         quadrature: in space, of the collisions within the light species.
 
     Source: P. Degond, B. Lucquin-Desreux, Math. Models Methods Appl. Sci. 6 (1996) 405; Transport

@@ -136,6 +136,18 @@ def test_a_periodic_flow_keeps_everything():
     assert np.abs(found.value[0][0] - found.densities[0][0]).max() > 0.01  # and it moves
 
 
+def test_three_velocity_components_are_kept_too():
+    grid, x = kinetic.VelocityGrid(16, 6.0, 3), 0.2 * np.sin(2 * np.pi * centres(4))
+    make = jax.vmap(functools.partial(kinetic.maxwellian, grid))
+    light = make(jnp.asarray(1 + x), jnp.zeros((4, 3)), jnp.asarray(1 + x / 2))
+    heavy = make(jnp.asarray(1.3 - x), jnp.asarray(np.stack([x, -x, x], -1)), jnp.ones(4))
+    both = (kinetic.Species(grid, f, kinetic.BGK(OWN)) for f in (light, heavy))
+    found = solved(kinetic.MixtureFlow(*both, 1e-3, 0.2, cross=kinetic.VariableHardSphere()))
+    assert max(defect.max() for defect in found.defects.values()) < 1e-12
+    moved = [np.abs(f[-1] - f[0]).max() for f in (*found.densities, *found.temperatures)]
+    assert min(moved) > 1e-3
+
+
 def linearised(k, n, m, constant, transport):
     """Rates of the amplitudes of $e^{ikx}$ in $(n, m, u_1, T, \\theta)$ about rest at $T = 1$."""
     a, b, c = np.array(transport)
@@ -293,6 +305,12 @@ def test_derivatives_and_batches_with_their_codes():
     assert np.array_equal(codes == RESULTS.successful, [True, True, True, False])
     assert np.array_equal(codes == RESULTS.nonfinite, [False, False, False, True])
     assert np.isclose(slopes[1], (values[2] - values[0]) / 2e-4, rtol=1e-6)
+
+
+def test_steps_that_were_too_long_are_told_afterwards():
+    """Under `jit` nothing can be refused."""
+    found = program(2)(waves(end=0.6))
+    assert found.result != RESULTS.successful
 
 
 def test_what_the_limit_does_not_hold_for_is_refused():
