@@ -183,9 +183,7 @@ def test_small_waves_are_met_to_second_order(m, constant, end, amplitudes):
         problem = flow(
             *fields[:2], velocity, *fields[3:], end, exponent=EXPONENT, constant=constant
         )
-        (light, heavy), u, (warm, cold) = solve(
-            problem, kinetic.LimitEquations(STEPS * cells // CELLS)
-        ).value
+        (light, heavy), u, (warm, cold) = solved(problem, STEPS * cells // CELLS).value
         transport = coefficients(
             (n, m, 1.0), EXPONENT, 2, 4, own_rates(problem.light, 1.0), constant
         )
