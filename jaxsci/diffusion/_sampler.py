@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 from .._core import concrete
 from ._compile import Coefficients, compile_schedule
 from ._denoiser import AbstractDenoiser, checked_answer
-from ._lanes import map_lanes
+from ._lanes import anywhere, map_lanes
 from ._noise import AbstractNoise
 from ._schedule import Schedule
 
@@ -142,7 +142,8 @@ def _model_value(
 ) -> Array:
     """The only place where the model is called; padding and analytic steps do not call it."""
     ask = lambda: checked_answer(denoiser, y, jnp.exp(-c.told), step)
-    return jax.lax.cond(c.live & ~c.analytic, ask, lambda: prior)
+    needed = c.live & ~c.analytic
+    return jnp.where(needed, jax.lax.cond(anywhere(needed), ask, lambda: prior), prior)
 
 
 def _pushed(carry: _Carry, c: Coefficients, clean: Array, s: Array) -> _Carry:

@@ -141,6 +141,38 @@ def test_a_population_is_the_loop_over_it():
     np.testing.assert_array_equal(many.num_evals, [int(np.sum(row)) for row in many.live])
 
 
+def uneven_population():
+    """Two, three and four steps; the first one begins without an evaluation."""
+    grids = [jnp.linspace(-4.0, 4.0, steps + 1) for steps in (2, 3, 4)]
+    many = diffusion.stack_schedules([diffusion.unipc(grid, 2) for grid in grids])
+    return eqx.tree_at(lambda s: s.analytic, many, jnp.arange(3) == 0)
+
+
+def linear_network(weights):
+    return diffusion.Denoiser(lambda x, t: jnp.tanh(x @ weights), EDM(), "x0")
+
+
+def test_gradients_side_by_side_are_those_one_by_one():
+    """In the weights of the model and in the noise."""
+    many, pair = uneven_population(), (jnp.eye(7) / 2, jnp.ones((4, 7)))
+    loss = lambda pair, s: jnp.sum(integrate(linear_network(pair[0]), s, pair[1]) ** 2)
+    slopes = jax.jit(jax.grad(loss))
+    found = jax.jit(jax.vmap(lambda schedule: slopes(pair, schedule)))(many)
+    for index in range(3):
+        one, pull = (jax.tree.map(lambda leaf, i=index: leaf[i], tree) for tree in (many, found))
+        for a, b in zip(pull, slopes(pair, one), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_schedules_side_by_side_share_the_weights():
+    """No copy of them for each schedule: the branch that skips the model is one for all."""
+    side_by_side = jax.vmap(lambda s: integrate(linear_network(jnp.eye(7)), s, jnp.ones((4, 7))))
+    program = str(jax.make_jaxpr(side_by_side)(uneven_population()))
+    assert "[7,7]" in program
+    assert "[3,4,7]" in program
+    assert "[3,7,7]" not in program
+
+
 def test_gradients_in_times_and_coefficients():
     """Along a random direction in every real field, against central differences: 1e-6."""
     schedule = diffusion.pad_schedule(schedule_of(*random_case(3)), ROWS, WINDOW)
