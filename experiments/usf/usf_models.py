@@ -59,16 +59,21 @@ def fitted_mixture(
     """
     means = _installed(cluster).KMeans(clusters, n_init=4, random_state=seed).fit(data)
     parts = [_gaussian(data[means.labels_ == k], rank) for k in range(clusters)]
-    weights = np.bincount(means.labels_) / len(data)
-    fields = (np.log(weights), *(np.stack(field) for field in zip(*parts, strict=True)))
+    counts = np.bincount(means.labels_)
+    centres, directions, variances, tails = (np.stack(field) for field in zip(*parts, strict=True))
+    few = counts <= rank + 1  # these members say nothing of other directions: the mean of the rest
+    tails = np.where(few, tails[~few].mean(), tails)
+    variances = np.where(few[:, None], np.maximum(variances, tails[:, None]), variances)
+    fields = np.log(counts / len(data)), centres, directions, variances, tails
     return MixtureDenoiser(*(jnp.asarray(field, dtype) for field in fields))
 
 
 def _gaussian(members: np.ndarray, rank: int) -> tuple[np.ndarray, ...]:
     """Mean, leading directions, variances along them, and the mean variance of the others."""
     mean = members.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(members - mean, full_matrices=False)
-    variances = sizes**2 / len(members)
+    few = len(members) < rank  # they have fewer directions: it is filled up with any
+    _, sizes, directions = np.linalg.svd(members - mean, full_matrices=few)
+    variances = np.pad(sizes**2, (0, max(0, rank - sizes.size))) / len(members)
     tail = variances[rank:].sum() / (members.shape[1] - rank)
     return mean, directions[:rank].T, variances[:rank], np.asarray(tail)
 

@@ -4,7 +4,7 @@ GAINS = {4: (2.0, 3.0), 5: (3.0, 4.5), 6: (2.3, 4.0), 8: (2.3, 4.0), 10: (2.1, 4
 """Evaluations, and how many times smaller the error of the search is: asked, stretch."""
 
 OTHER_GAIN = 1.5  # the same on photo patches and on a trained network
-KEPT_GAIN = 0.5  # of a transferred schedule: what is left of the logarithm of the gain
+KEPT_GAIN = 0.5  # of a transferred schedule: what is left of its gain less one
 SEARCH_SECONDS = 60.0  # CPU, warm, teacher included
 SEARCH_EVALUATIONS = 6000
 FASTER_THAN_TORCH = (9.0, 50.0)  # 256 schedules, digits mixture and two dimensions
