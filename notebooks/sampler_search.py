@@ -307,7 +307,7 @@ assert difference < 1e-4
 # | you have | take | because |
 # |---|---|---|
 # | 8 to 20 evaluations, no search | `ipndm` on `log_snr_grid` | least error in section 2 |
-# | 4 to 6, no search | `unipc` 3 or `dpm_solver_pp` 2 on `rho_grid` | the same; at 4 nearly |
+# | 4 to 6, no search | `dpm_solver_pp` 2 on `rho_grid` | near the least, here and on digits |
 # | 4 to 10, a minute of CPU for a small network | `Combined` | the largest gain in section 6 |
 # | no gradient of the network | `Evolution` | values alone, all decisions |
 # | DDIM of another library | `GradientTimes` that start at `ddim` | moves the times alone |

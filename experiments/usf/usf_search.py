@@ -146,6 +146,10 @@ def median_gain(
     numbers = ("rmse", "median", "tail", "train_rmse", "fixed_rmse", "fixed_median", "gain")
     medians = {name: statistics.median(each[name] for each in found) for name in numbers}
     gains = [each["gain"] for each in found]
+    rivals = {
+        name: statistics.median(each["rivals"][name] for each in found)
+        for name in found[0]["rivals"]
+    }
     return {
         **medians,
         "stages": found[0]["stages"],
@@ -155,7 +159,7 @@ def median_gain(
         "seconds": found[0]["seconds"],
         "warm_seconds": statistics.median(each["seconds"] for each in found[1:] or found),
         "schedule": found[0]["schedule"],
-        "rivals": found[0]["rivals"],
+        "rivals": rivals,
     }
 
 
