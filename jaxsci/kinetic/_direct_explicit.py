@@ -69,23 +69,32 @@ class DirectExplicit(AbstractMethod):
         levels = TimeLevels("DirectExplicit", self.num_steps, self.first_step, self.store_every)
         times = levels(problem.start, problem.end)
         if isinstance(problem, DisparateMassMixture):
-            _check_stable(problem, times)
+            cross = self.cross_quadrature or resolved_quadrature(problem.light.grid)
+            _check_stable(problem, times, cross)
             species = (problem.light, problem.heavy)
             tables = tuple(s.collisions.tables(s.grid, self.quadrature) for s in species)
-            cross = self.cross_quadrature or resolved_quadrature(problem.light.grid)
             return _run_mixture(problem, tables, cross, times, levels.store_every)
         grid, collisions = problem.species.grid, problem.species.collisions
         tables = collisions.tables(grid, self.quadrature)
         return _run_relaxation(problem, tables, times, levels.store_every)
 
 
-def _check_stable(problem: DisparateMassMixture, times: Float[Array, " n"]) -> None:
-    """The mean scattering rate is below the largest one: beyond its bound all is lost."""
+def _check_stable(
+    problem: DisparateMassMixture, times: Float[Array, " n"], cross: CollisionQuadrature
+) -> None:
+    """The fastest particles of the grid, however few, grow without bound where steps are longer.
+
+    Their rate is at least that of the mean; with hard spheres it is that at the largest relative
+    speed of the quadrature.
+    """
     if not concrete((problem, times)):
         return
-    _, _, temperature = host_fluid(problem.light.grid, problem.light.distribution)
+    grid, kernel = problem.light.grid, problem.cross
+    _, _, temperature = host_fluid(grid, problem.light.distribution)
     density, _, _ = host_fluid(problem.heavy.grid, problem.heavy.distribution)
-    rate = density * mean_collision_rate(problem.cross, temperature, problem.light.grid.dim)
+    fastest = cross.reach * float(grid.half_width)
+    largest = float(kernel.constant) * fastest ** float(kernel.exponent)
+    rate = density * max(largest, mean_collision_rate(kernel, temperature, grid.dim))
     bound = _STABLE * float(problem.epsilon) ** 2 / rate
     span, longest = float(times[-1] - times[0]), float(np.max(np.diff(np.asarray(times))))
     if longest > bound:
