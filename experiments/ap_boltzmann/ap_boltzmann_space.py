@@ -34,6 +34,7 @@ def tube(
     collisions: AbstractCollisions,
     width: float | None = None,
     mirrors: bool = False,
+    cross: VariableHardSphere | None = None,
 ) -> MixtureFlow:
     """Sod's problem for both species: densities 1 and 1 against 0.25 (heavy) and 0.5 (light).
 
@@ -43,6 +44,7 @@ def tube(
         collisions: within both species.
         width: of smooth diaphragms; by default they are jumps.
         mirrors: one diaphragm between mirrors instead of two in a periodic tube.
+        cross: between the species; Maxwell molecules by default.
 
     Returns:
         The problem.
@@ -59,7 +61,7 @@ def tube(
         return Species(grid, jnp.stack(gas), collisions)
 
     walls = (Specular(), Specular()) if mirrors else None
-    return MixtureFlow(species(0.5), species(0.25), epsilon, END, 1.0, walls)
+    return MixtureFlow(species(0.5), species(0.25), epsilon, END, 1.0, walls, cross)
 
 
 def tube_report(epsilon: float, mirrors: bool = False) -> dict[str, float]:
@@ -77,27 +79,30 @@ def tube_report(epsilon: float, mirrors: bool = False) -> dict[str, float]:
 
 
 def limit_errors(
-    width: float | None, counts: tuple[int, ...], epsilon: float = 1e-6
+    width: float | None, counts: tuple[int, ...], spheres: bool = False, epsilon: float = 1e-6
 ) -> dict[str, Any]:
-    """Means of $|\\cdot|$ over the tube against finely resolved limit equations, `BGK`.
+    """Means of $|\\cdot|$ over the tube against finely resolved limit equations.
 
     Args:
         width: of the diaphragms, `None` for jumps.
         counts: of cells, and of steps.
+        spheres: hard spheres everywhere instead of `BGK` and Maxwell molecules.
         epsilon: root of the mass ratio.
 
     Returns:
         Errors of the kinetic scheme and of the limit equations on the same cells, and orders of
         their sums over the five fields.
     """
-    law = BGK(2.0)
-    fine = solve(tube(epsilon, REFERENCE, law, width), LimitEquations(2 * REFERENCE))
+    kernel = VariableHardSphere(1.0, 1.0) if spheres else VariableHardSphere()
+    law = Boltzmann(kernel) if spheres else BGK(2.0)
+    state = lambda count: tube(epsilon, count, law, width, cross=kernel)
+    limit = lambda count: LimitEquations(2 * count, num_polynomials=6)
+    fine = solve(state(REFERENCE), limit(REFERENCE))
     found: dict[str, Any] = {"kinetic": [], "fluid": []}
     for count in counts:
         exact = _fluid(fine).reshape(len(FIELDS), count, -1).mean(axis=-1)
-        problem = tube(epsilon, count, law, width)
-        kinetic = solve(problem, AsymptoticPreserving(count, limiter=True))
-        fluid = solve(problem, LimitEquations(2 * count))
+        kinetic = solve(state(count), AsymptoticPreserving(count, limiter=True))
+        fluid = solve(state(count), limit(count))
         for name, fields in (("kinetic", _kinetic(kinetic)), ("fluid", _fluid(fluid))):
             found[name].append(np.abs(fields - exact).mean(axis=-1).tolist())
     for name in ("kinetic", "fluid"):

@@ -177,8 +177,10 @@ def _tube(settings: Settings, run: Run) -> dict[str, Any]:
     label = "smooth tube, eps=1e-6, against the limit equations: order in dx"
     for order in smooth["kinetic_orders"]:
         run.accept(Row.at_least(label, order, asked.SPACE_LIMIT))
+    spheres = space.limit_errors(0.08, (25, 50, 100), spheres=True)
     distances = space.limit_distances(asked.TUBE)
-    for name, part in (("smooth", smooth), ("jumps", jumps), ("distances", distances)):
+    against = {"smooth": smooth, "jumps": jumps, "hard spheres": spheres}
+    for name, part in (*against.items(), ("distances", distances)):
         print(f"tube, {name}: {part}", flush=True)
     for name, report in reports.items():
         print(f"tube, eps={name}: {report}", flush=True)
@@ -187,7 +189,7 @@ def _tube(settings: Settings, run: Run) -> dict[str, Any]:
 
         run.save_figure("tube", draw_tube)
     distances = {f"{eps:g}": values for eps, values in distances.items()}
-    return {"reports": reports, "smooth": smooth, "jumps": jumps, "distances": distances}
+    return {"reports": reports, **against, "distances": distances}
 
 
 def _waves(epsilons: tuple[float, ...], counts: tuple[int, ...], run: Run) -> dict[str, Any]:
