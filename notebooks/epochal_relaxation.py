@@ -341,13 +341,50 @@ expected = [(0.5, 0.5), (1.0, 1.0), (1.5, 2 / 3), (2.0, 1.5)]
 np.testing.assert_allclose(list(rates.values()), expected, rtol=5e-3)
 
 # %% [markdown]
-# ## 9. How to choose
+# ## 9. In space
+#
+# A tube with two diaphragms, periodic: dense gas in the middle. Light particles cross a cell in far
+# less than a step and diffuse among the heavy ones; only the flight of the heavy particles bounds
+# the step, for every mass ratio. For $\varepsilon \to 0$ both are fluids: `LimitEquations`.
+
+# %%
+CELLS = 24 if SMALL else 80
+TUBE = kinetic.VelocityGrid(16, 5.4) if SMALL else kinetic.VelocityGrid(24, 6.2)
+x = (np.arange(CELLS) + 0.5) / CELLS
+dense = np.abs(x - 0.5) < 0.25
+
+
+def tube(epsilon):
+    fill = lambda thin: jnp.stack(
+        [kinetic.maxwellian(TUBE, n, 0.0, 0.9) for n in np.where(dense, 1.0, thin)]
+    )
+    both = (kinetic.Species(TUBE, fill(thin), kinetic.BGK(2.0)) for thin in (0.5, 0.25))
+    return kinetic.MixtureFlow(*both, epsilon, end=0.1)
+
+
+limit = solve(tube(1.0), kinetic.LimitEquations(2 * CELLS))
+panels, distance = plot.plot_flow(limit, label="limit", line="--"), {}
+for epsilon, line in ((1e-1, ":"), (1e-6, "-")):
+    found = solve(tube(epsilon), kinetic.AsymptoticPreserving(CELLS, limiter=True))
+    plot.plot_flow(found, label=f"{epsilon:g}", line=line, axes=panels)
+    away = found.heavy.temperature[-1] - limit.temperatures[1][-1]
+    distance[epsilon] = float(jnp.mean(jnp.abs(away)))
+    print(f"epsilon {epsilon:g}: T_H is {distance[epsilon]:.3f} from the limit")
+    assert found.stats["conservation"] < 1e-13
+    assert min(float(f.min()) for f in found.value) >= 0.0
+assert distance[1e-6] < distance[1e-1] / 2
+panels[0].legend(frameon=False, fontsize="x-small", ncols=3)
+panels[0].figure
+
+# %% [markdown]
+# ## 10. How to choose
 #
 # | you have | take | because |
 # |---|---|---|
 # | $\varepsilon \le 0.1$ | `AsymptoticPreserving` | any time step, section 4 |
 # | $\varepsilon > 0.1$, or a reference | `DirectExplicit` | no truncation, section 3 |
 # | temperatures alone, $\varepsilon \to 0$ | `LimitEquations` | two ordinary equations |
+# | walls, shocks, diffusion | `MixtureFlow` | both methods in space, section 9 |
 # | one gas | `BoltzmannRelaxation` | either method, section 8 |
 # | every epoch to see | `first_step` | steps grow with time, section 2 |
 # | long steps, robustness | `"exponential"` | the default: at equilibrium in one long step |
