@@ -101,7 +101,9 @@ def _minimise(
     optimum, (code, num_steps) = least_squares(
         function, flat, problem, derive, rtol, atol, max_steps
     )
-    residual, jacobian = function(optimum, problem), derive(function)(optimum, problem)
+    # one copy of the forward model gives both: compiling it may be the most expensive part
+    twice = lambda theta: (function(theta, problem),) * 2
+    jacobian, residual = derive(twice, has_aux=True)(optimum)
     covariance, log_det, identified = _laplace(jacobian)
     log_evidence = -jnp.sum(residual**2) / 2 - problem.log_volume()
     log_evidence = log_evidence + flat.size * jnp.log(2 * jnp.pi) / 2 - log_det
