@@ -63,7 +63,7 @@ def _upwind(padded, moved):
 
 
 def _limited_slope(a, b):
-    """$\\tfrac{a+b}2(1 - u^4)^3$, $u = \\tfrac{a-b}{a+b}$, of two differences of one sign, else zero.
+    """$\\tfrac{a+b}2(1 - u^4)^3$, $u = \\tfrac{a-b}{a+b}$, for differences of one sign, else zero.
 
     Below twice the smaller of the two, and close to their mean. Unlike van Leer's harmonic mean,
     $\\tfrac{a+b}2(1 - u^2)$, it has two continuous derivatives where one of them changes its sign.

@@ -60,8 +60,8 @@ def power_weights(num: int, dim: int, exponent: ArrayLike, dtype: jnp.dtype) -> 
     k = jnp.arange(num - 1, dtype=dtype)
     ratios = jnp.concatenate([1 / (delta + a + 1)[None], (delta - k) / (delta + a + 2 + k)])
     analysis = jnp.asarray(even_analysis(num, dim), dtype)
-    # all products at once: a loop would be run again wherever the same weights are asked for
-    moments = jnp.prod(jnp.where(np.tri(num, dtype=bool), ratios, 1), axis=1)
+    multiply = lambda product, ratio: (product * ratio,) * 2
+    _, moments = jax.lax.scan(multiply, jnp.ones((), dtype), ratios)
     return 0.5 * moments @ analysis
 
 
