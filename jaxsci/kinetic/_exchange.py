@@ -87,11 +87,26 @@ def _decay(grid, f, profile, center, kernel, amount):
     """Inside the sphere that the profile covers; there is nothing outside."""
     square = jnp.sum((grid.points - center) ** 2, axis=-1)
     inside = square < grid.half_width**2
-    # a floor, so that the power has a derivative at the centre
-    away = jnp.maximum(square, 1e-16 * grid.half_width**2)
-    rate = kernel.constant * away ** (kernel.exponent / 2)
+    rate = collision_frequency(grid, kernel, square)
     mean = profile(square)
     return jnp.where(inside, mean + jnp.exp(-rate * amount) * (f - mean), f)
+
+
+def collision_frequency(
+    grid: VelocityGrid, kernel: VariableHardSphere, square: Float[Array, "..."]
+) -> Float[Array, "..."]:
+    """$C|c|^\\gamma$, with a floor below which the power would have no derivative.
+
+    Args:
+        grid: the velocity grid, which sets the floor.
+        kernel: of the collisions.
+        square: $|c|^2$.
+
+    Returns:
+        The frequency for each velocity.
+    """
+    away = jnp.maximum(square, 1e-16 * grid.half_width**2)
+    return kernel.constant * away ** (kernel.exponent / 2)
 
 
 def _drift_energy(n, m, epsilon, first, second):

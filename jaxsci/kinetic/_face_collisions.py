@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._exchange import collision_frequency
 from ._mixture_step import MixtureStep
 from ._moments import fluid_moments
 from ._parity import LightState, cells_to_faces, even_part, first_component, neighbours, odd_part
@@ -63,15 +64,14 @@ def _collide(step, width, left, right, odd, density, velocity) -> FaceCollisions
     n, u, temperature = fluid_moments(grid, base + eps * odd)
     total = density + eps**2 * n
     center = eps * (density * velocity + eps * n * u) / total
-    strength = total / (1 + eps**2) * kernel.constant
-    friction = strength * (grid.dim * temperature) ** (kernel.exponent / 2)
+    strength = total / (1 + eps**2)
+    friction = strength * collision_frequency(grid, kernel, grid.dim * temperature)
     lean = _upwind_share(velocity[0] * width * friction / temperature)
     upstream = base - lean * (right - left) / 2
     profile = spherical_profile(grid, step.profile, upstream + eps * odd, center)
     square = jnp.sum((grid.points - center) ** 2, axis=-1)
     inside = square < grid.half_width**2
-    away = jnp.maximum(square, 1e-16 * grid.half_width**2)  # so that the power has a derivative
-    rate = strength * away ** (kernel.exponent / 2)
+    rate = strength * collision_frequency(grid, kernel, square)
     target = jnp.where(inside & jnp.flip(inside, 0), odd_part(profile(square)) / eps, 0)
     own, penalty = _among_themselves(step, base, odd)
     return FaceCollisions(even_part(rate), target, own, penalty)

@@ -11,8 +11,8 @@ from ._flow_step import FlowState, FlowStep
 from ._march import march
 from ._moments import Moments, moments
 from ._parity import LightState, cells_to_faces, even_part, faces_to_cells, odd_part
-from ._solution import judge
-from ._walls import Diffuse
+from ._solution import judge, relative_change
+from ._walls import kept_by
 
 Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
 
@@ -97,13 +97,12 @@ def run_flow(
 
 def _defects(light, heavy, epsilon, walls):
     total = lambda a: jnp.sum(a, axis=1)
-    relative = lambda a: jnp.abs(a - a[0]) / jnp.abs(a[0])
-    masses = {"light_mass": relative(total(light.density))}
-    masses["heavy_mass"] = relative(total(heavy.density))
-    if walls is None:
-        momentum = total(epsilon * light.momentum + heavy.momentum)
-        scale = total(heavy.density * jnp.sqrt(heavy.temperature))[0]
-        masses["momentum"] = jnp.linalg.norm(momentum - momentum[0], axis=-1) / scale
-    if walls is None or not any(isinstance(wall, Diffuse) for wall in walls):
-        masses["energy"] = relative(total(light.energy + heavy.energy))
-    return masses
+    momentum = total(epsilon * light.momentum + heavy.momentum)
+    scale = total(heavy.density * jnp.sqrt(heavy.temperature))[0]
+    changes = {
+        "light_mass": relative_change(total(light.density)),
+        "heavy_mass": relative_change(total(heavy.density)),
+        "momentum": jnp.linalg.norm(momentum - momentum[0], axis=-1) / scale,
+        "energy": relative_change(total(light.energy + heavy.energy)),
+    }
+    return {name: changes[name] for name in kept_by(walls)}

@@ -138,9 +138,9 @@ def relaxation_defects(history: Moments) -> dict[str, Float[Array, " n"]]:
     scale = history.density[0] * jnp.sqrt(history.temperature[0])
     moved = jnp.linalg.norm(history.momentum - history.momentum[0], axis=-1)
     return {
-        "mass": _relative(history.density),
+        "mass": relative_change(history.density),
         "momentum": moved / scale,
-        "energy": _relative(history.energy),
+        "energy": relative_change(history.energy),
     }
 
 
@@ -151,14 +151,22 @@ def mixture_defects(
     momentum = epsilon * light.momentum + heavy.momentum
     scale = heavy.density[0] * jnp.sqrt(heavy.temperature[0])
     return {
-        "light_mass": _relative(light.density),
-        "heavy_mass": _relative(heavy.density),
+        "light_mass": relative_change(light.density),
+        "heavy_mass": relative_change(heavy.density),
         "momentum": jnp.linalg.norm(momentum - momentum[0], axis=-1) / scale,
-        "energy": _relative(light.energy + heavy.energy),
+        "energy": relative_change(light.energy + heavy.energy),
     }
 
 
-def _relative(history: Float[Array, " n"]) -> Float[Array, " n"]:
+def relative_change(history: Float[Array, " n"]) -> Float[Array, " n"]:
+    """$|q(t) - q(t_0)|/|q(t_0)|$.
+
+    Args:
+        history: $q$, not zero at the start.
+
+    Returns:
+        The change at every level.
+    """
     return jnp.abs(history - history[0]) / jnp.abs(history[0])
 
 

@@ -58,3 +58,18 @@ class Diffuse(AbstractWall):
         along = jnp.atleast_1d(scale * self.velocity).astype(grid.dtype)
         velocity = jnp.zeros(grid.dim, grid.dtype).at[1 : 1 + along.shape[0]].set(along)
         return maxwellian(grid, 1.0, velocity, self.temperature)
+
+
+def kept_by(walls: tuple[AbstractWall, AbstractWall] | None) -> tuple[str, ...]:
+    """Which sums over the cells the walls leave alone.
+
+    Args:
+        walls: left and right, or `None` if periodic.
+
+    Returns:
+        Both masses; momentum if periodic; energy unless a wall is diffuse.
+    """
+    masses = ("light_mass", "heavy_mass")
+    if walls is None:
+        return (*masses, "momentum", "energy")
+    return masses if any(isinstance(wall, Diffuse) for wall in walls) else (*masses, "energy")
